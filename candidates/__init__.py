@@ -1,0 +1,1 @@
+"""What a screen found and what people decided: records, store, report."""

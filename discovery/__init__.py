@@ -1,0 +1,1 @@
+"""The workflow that the ``discover`` command runs: databases, screening, reports."""

@@ -1,0 +1,1 @@
+"""Named databases of crystals: catalogue, builders, remote providers."""

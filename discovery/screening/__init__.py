@@ -1,0 +1,1 @@
+"""Predict, filter, rank: the screen, streamed."""

@@ -1,0 +1,45 @@
+"""Every setting of the workflow, in one typed class read from ``DISCOVER_*`` variables."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+APP = "discover-topology"
+
+
+class Settings(BaseSettings):
+    """Where things live and which credentials are at hand; nothing is created by reading them."""
+
+    model_config = SettingsConfigDict(env_prefix="DISCOVER_", extra="forbid", frozen=True)
+
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path(APP),
+        description="Fetched and imported databases. A read-only directory of ready files is accepted.",
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: user_cache_path(APP),
+        description="Partial downloads and anything that can be made again.",
+    )
+    mirror: str | None = Field(
+        default=None,
+        description="Directory or URL laid out as OWNER/REPO/PATH that replaces the pinned public origins.",
+    )
+    store_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the candidate store; without it a SQLite file in the user data directory.",
+    )
+    mp_api_key: SecretStr | None = Field(default=None, description="Materials Project API key, for `mp-api`.")
+
+    @property
+    def resolved_store_url(self) -> str:
+        """URL of the candidate store (str)."""
+        return self.store_url or f"sqlite:///{user_data_path(APP) / 'candidates.sqlite'}"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return Settings()

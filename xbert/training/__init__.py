@@ -1,0 +1,1 @@
+"""Labels, splits, metrics and the training loop."""
