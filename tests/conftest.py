@@ -1,0 +1,27 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The development data, where it lies beside the checkout; the test is skipped elsewhere."""
+    root = Path(os.environ.get("XBERT_SHARED", Path(__file__).parents[2] / "shared"))
+    if not (root / "data" / "mp_structures.parquet").is_file():
+        pytest.skip(f"needs the development data in {root} (set XBERT_SHARED)")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test away from the user's own data, cache and candidate store."""
+    from discovery.settings import get_settings
+
+    get_settings.cache_clear()
+    monkeypatch.setenv("DISCOVER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("DISCOVER_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("DISCOVER_STORE_URL", f"sqlite:///{tmp_path / 'store.sqlite'}")
+    monkeypatch.delenv("DISCOVER_MIRROR", raising=False)
