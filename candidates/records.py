@@ -1,0 +1,153 @@
+"""What a screen leaves behind: one record for the run, one for each crystal that survived it."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _storable(value: Any) -> Any:
+    """Replace what no text column and no UTF-8 file can hold: NUL and lone surrogates (odd file names)."""
+    if not isinstance(value, str) or (value.isascii() and "\0" not in value):
+        return value
+    return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _utc(value: str) -> str:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not an ISO 8601 time such as 2025-01-31T12:00:00+00:00") from error
+    if moment.utcoffset() != timedelta(0):
+        raise ValueError(f"{value!r} is not in UTC; end it with Z or +00:00")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_storable)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+SpaceGroup = Annotated[int, Field(ge=1, le=230)]
+
+
+def candidate_id(run_id: str, crystal_id: str) -> str:
+    """Return the id of a crystal in a run: 12 hex digits, the same whenever the two are the same."""
+    return hashlib.sha256(_storable(f"{run_id}\n{crystal_id}").encode()).hexdigest()[:12]
+
+
+class Record(BaseModel):
+    """Plain data that does not change: unknown fields, NaN and infinities are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class FunnelStep(Record):
+    """One filter of a screen and what it did, in the order in which the filters ran."""
+
+    name: Text = Field(description="Short name, as in the option that switches it.")
+    description: Text = Field(description="What it removes, in one phrase.")
+    removed: Count = Field(description="Crystals that this filter took away.")
+    left: Count = Field(description="Crystals that went on to the next filter.")
+    enabled: bool = Field(description="False when the filter was switched off for this run.")
+
+
+class RefusedCrystal(Record):
+    """A crystal that could not be judged, and what would help."""
+
+    file: Text = Field(description="File it was read from; empty for a database row.")
+    id: Text = Field(description="Name of the crystal there.")
+    reason: Text = Field(description="What is wrong with it.")
+    remedy: Text = Field(description="What the user can do about it.")
+
+
+class Literature(Record):
+    """A statement about this crystal's topology in the literature."""
+
+    topology: Text = Field(description="Class stated there, such as `strong TI` or `Weyl`.")
+    source: Text = Field(description="DOI or citation.")
+    note: Text = Field(default="", description="Condition under which it holds, if any.")
+
+
+class Candidate(Record):
+    """A crystal that survived a screen, with its provenance. No field refers to anything but itself.
+
+    ``tokens`` says what the model saw, in flat keys that the report and ``discover show`` read:
+    ``spacegroup``, ``point_group``, ``crystal_system``, ``laue_class``, ``symmetry`` (the five words),
+    ``electrons`` (electrons of the primitive cell), ``electron_bits`` (their 14 binary digits, most
+    significant first), ``element:Te`` (atomic fraction of Te, one key for each element) and ``graph:…``
+    (the crystal graph in numbers or words, one key for each fact). Any other key is shown as it is.
+    """
+
+    id: Text = Field(pattern=r"^[0-9a-f]{12}$", description="`candidate_id` of run and crystal.")
+    run_id: Text = Field(description="Run that found it.")
+    rank: int = Field(ge=1, description="Place in its run; 1 is the best.")
+    database: Text = Field(description="Database it was read from.")
+    crystal_id: Text = Field(description="Its id in that database.")
+    formula: Text = Field(description="Reduced formula.")
+    spacegroup: SpaceGroup = Field(description="International number at a tolerance of 0.1 Å.")
+    spacegroup_symbol: Text = Field(description="Hermann–Mauguin symbol in ASCII: `P6_3mc`, `I-42m`.")
+    spacegroup_tight: SpaceGroup = Field(description="International number at a tolerance of 0.01 Å.")
+    point_group: Text = Field(description="Crystallographic point group in ASCII: `-42m`.")
+    crystal_system: Text = Field(description="One of the seven crystal systems.")
+    inversion: bool = Field(description="Whether the point group contains inversion.")
+    undiagnosable: bool = Field(description="Whether the symmetry-indicator group is trivial.")
+    indicator_group: Text = Field(
+        description="Symmetry-indicator group with spin–orbit coupling and time reversal: `Z2×Z2×Z2×Z4`."
+    )
+    n_atoms: int = Field(ge=1, description="Atoms in the primitive cell.")
+    n_electrons: int = Field(ge=1, description="Electrons in the primitive cell, core electrons included.")
+    p_topological: Probability = Field(description="Calibrated ensemble mean of P(TI) + P(TSM).")
+    p_ti: Probability = Field(description="Probability of a topological (crystalline) insulator.")
+    p_tsm: Probability = Field(description="Probability of a topological semimetal.")
+    p_trivial: Probability = Field(description="Probability of neither.")
+    uncertainty: float = Field(ge=0, description="Standard deviation of p_topological over the ensemble.")
+    model: Text = Field(description="Name of the model that ranked it.")
+    p_benchmark: Probability | None = Field(
+        default=None, description="p_topological of the benchmark model: what the databases would say."
+    )
+    band_gap: float | None = Field(default=None, description="Band gap in the database, eV.")
+    e_above_hull: float | None = Field(default=None, description="Energy above the convex hull, eV/atom.")
+    labels: dict[Text, Text] = Field(default_factory=dict, description="Label source → its class.")
+    icsd_ids: Text | None = Field(default=None, description="ICSD collection codes, space separated.")
+    known: tuple[Literature, ...] = Field(default=(), description="What the literature says about it.")
+    hazards: tuple[Text, ...] = Field(
+        default=(), description="Reasons for which the prediction may not hold."
+    )
+    notes: tuple[Text, ...] = Field(default=(), description="Anything else worth knowing.")
+    tokens: dict[Text, Text | float] = Field(default_factory=dict, description="What the model saw.")
+    lattice: tuple[float, ...] = Field(
+        min_length=9, max_length=9, description="Primitive cell, rows a, b, c one after the other, Å."
+    )
+    atomic_numbers: tuple[Annotated[int, Field(ge=1, le=118)], ...] = Field(
+        min_length=1, description="Atomic numbers of the primitive cell."
+    )
+    frac_coords: tuple[float, ...] = Field(description="Fractional coordinates, three for each atom, flat.")
+
+    @model_validator(mode="after")
+    def _coordinates_match(self) -> "Candidate":
+        if len(self.frac_coords) != 3 * len(self.atomic_numbers):
+            raise ValueError(
+                f"frac_coords has {len(self.frac_coords)} numbers for {len(self.atomic_numbers)} atoms; "
+                "give three for each atom, flat"
+            )
+        return self
+
+
+class RunRecord(Record):
+    """One screen: what went in, what each filter did, and all it takes to do it again."""
+
+    id: Text = Field(
+        min_length=1, description="Id of the run; the same command on the same data has the same id."
+    )
+    created: Annotated[Text, AfterValidator(_utc)] = Field(description="Start of the run, ISO 8601 in UTC.")
+    database: Text = Field(description="Database that was screened.")
+    database_sha256: Text = Field(description="SHA-256 of the files that the database is made from, hex.")
+    model: Text = Field(description="Name of the model that ranked the crystals.")
+    model_sha256: Text = Field(description="SHA-256 of the model's weights, hex.")
+    command: tuple[Text, ...] = Field(description="Command line, one argument each.")
+    funnel: tuple[FunnelStep, ...] = Field(default=(), description="Filters in the order in which they ran.")
+    refused: tuple[RefusedCrystal, ...] = Field(default=(), description="Crystals that could not be judged.")
+    versions: dict[Text, Text] = Field(default_factory=dict, description="Package → version.")
+    seeds: dict[Text, int] = Field(default_factory=dict, description="Name of a random stream → its seed.")
+    n_input: Count = Field(description="Crystals read, refused ones included.")
+    directory: Text = Field(description="Where the run wrote its files.")
