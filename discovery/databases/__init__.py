@@ -1,1 +1,1 @@
-"""Named databases of crystals: catalogue, builders, remote providers."""
+"""Named databases of crystals behind one catalogue: ``discovery.databases.catalogue.get(name)``."""
