@@ -1,6 +1,7 @@
 """What a screen leaves behind: one record for the run, one for each crystal that survived it."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -24,6 +25,9 @@ def _utc(value: str) -> str:
     return value
 
 
+TOKEN_WORDS = ("spacegroup", "point_group", "crystal_system", "laue_class", "symmetry")
+"""Keys of the five space-group words in `Candidate.tokens`, in the order in which the model reads them."""
+
 Text = Annotated[str, BeforeValidator(_storable)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -33,6 +37,31 @@ SpaceGroup = Annotated[int, Field(ge=1, le=230)]
 def candidate_id(run_id: str, crystal_id: str) -> str:
     """Return the id of a crystal in a run: 12 hex digits, the same whenever the two are the same."""
     return hashlib.sha256(_storable(f"{run_id}\n{crystal_id}").encode()).hexdigest()[:12]
+
+
+def tokens_seen(
+    words: Sequence[str],
+    n_electrons: int,
+    bits: str,
+    elements: Mapping[str, float],
+    graph: Mapping[str, str | float],
+) -> dict[str, str | float]:
+    """Write the eight tokens of a crystal as the flat dictionary that `Candidate.tokens` holds.
+
+    Args:
+        words: the five words of the space group: symbol, point group, crystal system, Laue class, symmetry.
+        n_electrons: electrons of the primitive cell.
+        bits: their binary digits, the most significant first.
+        elements: element symbol → atomic fraction; kept under ``element:SYMBOL``.
+        graph: facts about the crystal graph in the reader's words, such as ``{"neighbours per atom": 12}``;
+            kept under ``graph:FACT``.
+    """
+    return (
+        dict(zip(TOKEN_WORDS, words, strict=True))
+        | {"electrons": n_electrons, "electron_bits": bits}
+        | {f"element:{symbol}": fraction for symbol, fraction in elements.items()}
+        | {f"graph:{fact}": value for fact, value in graph.items()}
+    )
 
 
 class Record(BaseModel):
@@ -71,11 +100,7 @@ class Literature(Record):
 class Candidate(Record):
     """A crystal that survived a screen, with its provenance. No field refers to anything but itself.
 
-    ``tokens`` says what the model saw, in flat keys that the report and ``discover show`` read:
-    ``spacegroup``, ``point_group``, ``crystal_system``, ``laue_class``, ``symmetry`` (the five words),
-    ``electrons`` (electrons of the primitive cell), ``electron_bits`` (their 14 binary digits, most
-    significant first), ``element:Te`` (atomic fraction of Te, one key for each element) and ``graph:…``
-    (the crystal graph in numbers or words, one key for each fact). Any other key is shown as it is.
+    ``tokens`` says what the model saw, in the flat keys of `tokens_seen`; any other key is shown as it is.
     """
 
     id: Text = Field(pattern=r"^[0-9a-f]{12}$", description="`candidate_id` of run and crystal.")
@@ -86,7 +111,9 @@ class Candidate(Record):
     formula: Text = Field(description="Reduced formula.")
     spacegroup: SpaceGroup = Field(description="International number at a tolerance of 0.1 Å.")
     spacegroup_symbol: Text = Field(description="Hermann–Mauguin symbol in ASCII: `P6_3mc`, `I-42m`.")
-    spacegroup_tight: SpaceGroup = Field(description="International number at a tolerance of 0.01 Å.")
+    spacegroup_tight: int = Field(
+        ge=0, le=230, description="International number at a tolerance of 0.01 Å; 0 where none was found."
+    )
     point_group: Text = Field(description="Crystallographic point group in ASCII: `-42m`.")
     crystal_system: Text = Field(description="One of the seven crystal systems.")
     inversion: bool = Field(description="Whether the point group contains inversion.")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from candidates.records import Candidate, FunnelStep, RunRecord, candidate_id
+from candidates.records import Candidate, FunnelStep, RunRecord, candidate_id, tokens_seen
 
 RUN_ID = "5f3a9c1e7b20"
 
@@ -43,21 +43,13 @@ def make_candidate(
         "known": [{"topology": "strong TI", "source": "10.1038/s41586-019-0944-6", "note": "PBE"}],
         "hazards": ["the tolerances give different space groups"],
         "notes": ["same prototype as Cu2ZnSnSe4"],
-        "tokens": {
-            "spacegroup": "Pmn2_1",
-            "point_group": "mm2",
-            "crystal_system": "orthorhombic",
-            "laue_class": "mmm",
-            "symmetry": "non-centrosymmetric",
-            "electrons": 720,
-            "electron_bits": "00001011010000",
-            "element:Ag": 0.25,
-            "element:Hg": 0.125,
-            "element:Sn": 0.125,
-            "element:Se": 0.5,
-            "graph:neighbours per atom": 12,
-            "graph:nearest": "Sn–Se 2.58 Å",
-        },
+        "tokens": tokens_seen(
+            ("Pmn2_1", "mm2", "orthorhombic", "mmm", "polar"),
+            720,
+            "00001011010000",
+            {"Ag": 0.25, "Hg": 0.125, "Sn": 0.125, "Se": 0.5},
+            {"neighbours per atom": 12, "nearest": "Sn–Se 2.58 Å"},
+        ),
         "lattice": [8.42, 0, 0, 0, 7.32, 0, 0, 0, 6.99],
         "atomic_numbers": [47, 80, 50, 34],
         "frac_coords": [0.25, 0.32, 0.0, 0.0, 0.84, 0.99, 0.0, 0.35, 0.42, 0.24, 0.17, 0.6],

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from sample_records import make_candidate, make_run
 
-from candidates.records import Candidate, RunRecord, candidate_id
+from candidates.records import Candidate, RunRecord, candidate_id, tokens_seen
 
 
 def test_candidate_id_is_short_stable_and_depends_on_both() -> None:
@@ -82,3 +82,16 @@ def test_text_that_no_database_holds_is_replaced() -> None:
 @pytest.mark.parametrize("record", [Candidate, RunRecord])
 def test_every_field_is_described(record: type[Candidate] | type[RunRecord]) -> None:
     assert [name for name, field in record.model_fields.items() if not field.description] == []
+
+
+def test_tokens_are_flat_and_ordered_as_the_model_reads_them() -> None:
+    words = ("P1", "1", "triclinic", "-1", "chiral polar")
+    tokens = tokens_seen(words, 5, "101", {"Te": 1.0}, {"nearest": "Te–Te 2.8 Å"})
+    assert tuple(tokens.values())[:5] == words
+    assert tokens["electrons"] == 5
+    assert tokens["electron_bits"] == "101"
+    assert tokens["element:Te"] == 1.0
+    assert tokens["graph:nearest"] == "Te–Te 2.8 Å"
+    assert make_candidate(tokens=tokens).tokens == tokens
+    with pytest.raises(ValueError, match="zip"):
+        tokens_seen(words[:4], 5, "101", {}, {})
