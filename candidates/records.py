@@ -56,12 +56,10 @@ def tokens_seen(
         graph: facts about the crystal graph in the reader's words, such as ``{"neighbours per atom": 12}``;
             kept under ``graph:FACT``.
     """
-    return (
-        dict(zip(TOKEN_WORDS, words, strict=True))
-        | {"electrons": n_electrons, "electron_bits": bits}
-        | {f"element:{symbol}": fraction for symbol, fraction in elements.items()}
-        | {f"graph:{fact}": value for fact, value in graph.items()}
-    )
+    tokens: dict[str, str | float] = dict(zip(TOKEN_WORDS, words, strict=True))
+    tokens |= {"electrons": n_electrons, "electron_bits": bits}
+    tokens |= {f"element:{symbol}": fraction for symbol, fraction in elements.items()}
+    return tokens | {f"graph:{fact}": value for fact, value in graph.items()}
 
 
 class Record(BaseModel):
