@@ -1,0 +1,1 @@
+"""One module per file format; each yields records and refusals, and knows nothing of batches or ids."""
