@@ -91,7 +91,7 @@ def _atom_counts(max_atoms: int) -> Callable[[CrystalTable, np.ndarray], Wrong]:
         counts = table.n_atoms
         empty: Wrong = [
             (row, "it has no atoms", "check that the atom list was exported")
-            for row in np.flatnonzero(good & (counts == 0))
+            for row in np.flatnonzero(good & (counts == 0)).tolist()
         ]
         return empty + [
             (
@@ -99,19 +99,19 @@ def _atom_counts(max_atoms: int) -> Callable[[CrystalTable, np.ndarray], Wrong]:
                 f"its cell holds {counts[row]:,} atoms, more than {max_atoms:,}",
                 "reduce it to its primitive cell, or raise the limit (max_atoms)",
             )
-            for row in np.flatnonzero(good & (counts > max_atoms))
+            for row in np.flatnonzero(good & (counts > max_atoms)).tolist()
         ]
 
     return find
 
 
 def _numbers(table: CrystalTable, good: np.ndarray) -> Wrong:
-    cells = np.flatnonzero(good & ~np.isfinite(table.lattices).all(axis=(1, 2)))
+    cells = np.flatnonzero(good & ~np.isfinite(table.lattices).all(axis=(1, 2))).tolist()
     found: Wrong = [
         (row, f"its lattice holds {_odd(table.lattices[row])}", "give the lattice in finite numbers, in Å")
         for row in cells
     ]
-    refused = set(cells.tolist())
+    refused = set(cells)
     with np.errstate(invalid="ignore"):
         far = ~(np.abs(table.frac_flat) <= MAX_FRACTIONAL).all(axis=1)
     for row, atom in _first_atoms(table, far, good):

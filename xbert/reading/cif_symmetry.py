@@ -1,7 +1,7 @@
 """Symmetry operations of a CIF block, and the atoms that they make of its sites."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,6 +35,9 @@ class Operations:
     name: str
     rotations: np.ndarray
     translations: np.ndarray
+
+
+P1 = Operations("P 1", np.eye(3)[None], np.zeros((1, 3)))
 
 
 def find_value(block: gemmi.cif.Block, tags: Sequence[str]) -> str | None:
@@ -98,6 +101,8 @@ def expand(operations: Operations, frac_coords: np.ndarray, lattice: np.ndarray)
     Returns:
         n arrays (multiplicity, 3) in [0, 1).
     """
+    if len(operations.rotations) == 1:
+        return [site[None] - np.floor(site + 1e-9) for site in frac_coords]
     shift = _images(operations, frac_coords) - frac_coords[:, None]
     shift -= np.rint(shift)
     near = np.linalg.norm(shift @ lattice, axis=2) < SAME_SITE
@@ -122,7 +127,7 @@ def _parse(triplets: tuple[str, ...]) -> Operations:
     operations = [gemmi.Op()]
     for triplet in triplets:
         try:
-            operations.append(gemmi.Op(triplet).wrap())
+            operations.append(gemmi.Op(triplet))
         except (RuntimeError, ValueError):
             raise UnreadableError(
                 f"its symmetry operation {triplet!r} cannot be read", "write operations like 'x, y, z+1/2'"
@@ -133,7 +138,7 @@ def _parse(triplets: tuple[str, ...]) -> Operations:
 @lru_cache(maxsize=1024)
 def _from_hall(symbol: str) -> Operations | None:
     try:
-        return _stacked(symbol, list(gemmi.symops_from_hall(symbol)))
+        return _stacked(symbol, gemmi.symops_from_hall(symbol))
     except (RuntimeError, ValueError):
         return None
 
@@ -168,7 +173,7 @@ def _from_tables(symbol: str | None, number: str | None, cell: gemmi.UnitCell) -
     settings = [group]
     if group.ext in ("1", "2") and ":" not in (symbol or ""):
         settings = [other for other in gemmi.spacegroup_table() if other.hm == group.hm]
-    return [_stacked(setting.xhm(), list(setting.operations())) for setting in settings]
+    return [_stacked(setting.xhm(), setting.operations()) for setting in settings]
 
 
 def _by_symbol(symbol: str, cell: gemmi.UnitCell) -> gemmi.SpaceGroup | None:
@@ -179,14 +184,12 @@ def _by_symbol(symbol: str, cell: gemmi.UnitCell) -> gemmi.SpaceGroup | None:
     return None
 
 
-def _stacked(name: str, operations: list[gemmi.Op]) -> Operations:
-    unique = list(dict.fromkeys((str(op.rot), str(op.tran)) for op in (o.wrap() for o in operations)))
-    first = {(str(op.rot), str(op.tran)): op for op in operations}
-    chosen = [first[key] for key in unique]
+def _stacked(name: str, operations: Iterable[gemmi.Op]) -> Operations:
+    unique = list({op.triplet(): op for op in (op.wrap() for op in operations)}.values())
     return Operations(
         name,
-        np.array([op.rot for op in chosen], dtype=float) / gemmi.Op.DEN,
-        np.array([op.tran for op in chosen], dtype=float) / gemmi.Op.DEN,
+        np.array([op.rot for op in unique], dtype=float) / gemmi.Op.DEN,
+        np.array([op.tran for op in unique], dtype=float) / gemmi.Op.DEN,
     )
 
 

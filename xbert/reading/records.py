@@ -57,9 +57,10 @@ def plain_properties(values: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def disorder(label: str, parts: str) -> UnreadableError:
+def disorder(label: str, occupancies: Mapping[str, float]) -> UnreadableError:
     """Refusal of a site that no single atom fills."""
+    parts = ", ".join(f"{symbol} {occupancy:g}" for symbol, occupancy in occupancies.items()) or "none"
     return UnreadableError(
-        f"site {label} is disordered ({parts})",
+        f"site {label} is disordered (occupancy {parts})",
         "choose an ordered approximant, for example with pymatgen's OrderDisorderedStructureTransformation",
     )

@@ -1,0 +1,118 @@
+"""Crystals of the formats that ASE reads: POSCAR, extxyz, ASE databases."""
+
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xbert.reading.records import Record, Records, UnreadableError, disorder, plain_properties
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+ID_KEYS = ("id", "material_id", "mp_id", "entry_id", "name")
+NO_CELL = ("it has no cell", "give it a cell; a molecule is not a crystal")
+
+
+def read_poscar(text: str) -> Records:
+    """Yield the one crystal of a POSCAR or CONTCAR, version 4 or 5."""
+    from ase.io.vasp import read_vasp
+
+    lines = text.splitlines()
+    counts = lines[5].split() if len(lines) > 5 else []
+    if counts and all(count.isdigit() for count in counts) and not _names(lines[0], len(counts)):
+        raise UnreadableError(
+            "it does not name its elements (VASP 4 format)", "write the element symbols above the atom counts"
+        )
+    yield _record(read_vasp(StringIO(text)), None)
+
+
+def read_extxyz(text: str) -> Records:
+    """Yield the crystals of an extended XYZ file; plain values of the comment line become properties."""
+    from ase.io.extxyz import read_xyz
+
+    lines = text.splitlines(keepends=True)
+    start = 0
+    while start < len(lines):
+        if not lines[start].strip():
+            start += 1
+            continue
+        try:
+            end = start + 2 + int(lines[start])
+        except ValueError:
+            raise UnreadableError(
+                f"line {start + 1} should be a number of atoms, not {lines[start].strip()[:40]!r}",
+                "correct the file from there on; what stands above was read",
+            ) from None
+        try:
+            if end > len(lines):
+                raise UnreadableError(f"it ends {end - len(lines)} lines early", "export it again")
+            atoms = next(read_xyz(StringIO("".join(lines[start:end])), 0))
+            yield _record(atoms, _id(atoms.info))
+        except UnreadableError as error:
+            yield error
+        except Exception as error:  # ASE raises of every kind on odd input; only this frame is lost
+            reason = f"its frame at line {start + 1} cannot be read ({error})"
+            yield UnreadableError(reason, "correct the frame")
+        start = end
+
+
+def read_database(path: Path, kind: str) -> Records:
+    """Yield the crystals of an ASE database; ``kind`` is ``db`` (SQLite) or ``json``."""
+    from ase.db import connect
+
+    for row in connect(str(path), type=kind, use_lock_file=False).select():
+        pairs = dict(row.key_value_pairs)
+        name = _id(pairs)
+        properties = plain_properties(pairs | {"energy": row.get("energy")})
+        try:
+            yield _periodic(
+                name, np.asarray(row.cell), row.numbers, np.asarray(row.positions), row.pbc, properties
+            )
+        except UnreadableError as error:
+            yield UnreadableError(error.reason, error.remedy, name)
+
+
+def _names(comment: str, kinds: int) -> bool:
+    """Whether a POSCAR's first line names as many elements as there are counts."""
+    from ase.data import atomic_numbers
+
+    words = comment.split()
+    return len(words) == kinds and all(word in atomic_numbers for word in words)
+
+
+def _id(info: Mapping[str, Any]) -> str | None:
+    for key in ID_KEYS:
+        if key in info and not isinstance(info[key], dict | list | np.ndarray):
+            return str(info[key])
+    return None
+
+
+def _record(atoms: "Atoms", name: str | None) -> Record:
+    for site, parts in (atoms.info.get("occupancy") or {}).items():
+        if len(parts) > 1 or any(abs(part - 1) > 0.005 for part in parts.values()):
+            raise disorder(str(site), parts)
+    results = atoms.calc.results if atoms.calc is not None else {}
+    properties = plain_properties({**results, **atoms.info})
+    return _periodic(name, atoms.cell.array, atoms.numbers, atoms.positions, atoms.pbc, properties)
+
+
+def _periodic(
+    name: str | None,
+    cell: np.ndarray,
+    numbers: np.ndarray,
+    positions: np.ndarray,
+    pbc: np.ndarray,
+    properties: dict[str, Any],
+) -> Record:
+    if not np.any(cell):
+        raise UnreadableError("it has no cell: all lattice vectors are zero", NO_CELL[1], name)
+    if not np.any(pbc):
+        raise UnreadableError("it is not periodic (pbc is false)", NO_CELL[1], name)
+    try:
+        frac_coords = np.linalg.solve(cell.T, positions.T).T
+    except np.linalg.LinAlgError:
+        frac_coords = np.zeros_like(positions)
+    return Record(name, cell, numbers, frac_coords, properties)
