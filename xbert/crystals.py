@@ -82,11 +82,24 @@ class CrystalTable:
                 f"a crystal table has id, lattice, atomic_numbers, frac_coords"
             )
         for field in GEOMETRY:
-            if arrow.schema.field(field.name).type != field.type:
-                column = arrow.schema.get_field_index(field.name)
-                arrow = arrow.set_column(column, field.name, arrow.column(field.name).cast(field.type))
+            column = arrow.schema.get_field_index(field.name)
+            if arrow.schema.field(column).type != field.type:
+                try:
+                    values = arrow.column(column).cast(field.type)
+                except pa.ArrowException as error:
+                    raise ValueError(
+                        f"not a crystal table: {field.name} is not {field.type} ({error})"
+                    ) from None
+                arrow = arrow.set_column(column, field.name, values)
         self.arrow = arrow.combine_chunks()
-        if len(self.frac_flat) != len(self.numbers_flat):
+        for name in GEOMETRY.names[1:]:
+            # A null would leave the flat views shorter than the table.
+            if self._chunk(name).null_count or self._chunk(name).flatten().null_count:
+                raise ValueError(f"not a crystal table: {name} holds nulls")
+        counts, coordinates = (
+            self._chunk(name).value_lengths().to_numpy() for name in ("atomic_numbers", "frac_coords")
+        )
+        if not np.array_equal(coordinates, 3 * counts):
             raise ValueError("not a crystal table: frac_coords must hold three numbers for each atom")
 
     @classmethod
@@ -126,6 +139,9 @@ class CrystalTable:
         """
         lattice = np.ascontiguousarray(lattices, dtype=np.float32).reshape(-1)
         offsets = np.asarray(offsets)
+        numbers = np.asarray(numbers)
+        if numbers.size and not (numbers.min() >= 0 and numbers.max() <= 255):
+            raise ValueError(f"atomic numbers run from {numbers.min()} to {numbers.max()}, not within 0–255")
         columns: dict[str, Any] = {
             "id": pa.array(list(ids), pa.string()),
             "lattice": pa.FixedSizeListArray.from_arrays(pa.array(lattice), 9),
@@ -221,7 +237,9 @@ class CrystalTable:
         for name, values in columns.items():
             if name in arrow.column_names:
                 arrow = arrow.drop_columns(name)
-            arrow = arrow.append_column(name, values if isinstance(values, pa.ChunkedArray) else pa.array(values))
+            arrow = arrow.append_column(
+                name, values if isinstance(values, pa.ChunkedArray) else pa.array(values)
+            )
         return CrystalTable(arrow)
 
     def _chunk(self, name: str) -> Any:

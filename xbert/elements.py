@@ -107,8 +107,19 @@ def _write_facts() -> None:
     with FACTS.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(
-            "number symbol group period block valence electronegativity covalent_radius "
-            "log_ionization_energy electron_affinity log_molar_volume".split()
+            [
+                "number",
+                "symbol",
+                "group",
+                "period",
+                "block",
+                "valence",
+                "electronegativity",
+                "covalent_radius",
+                "log_ionization_energy",
+                "electron_affinity",
+                "log_molar_volume",
+            ]
         )
         for z in range(1, MAX_Z + 1):
             element = Element.from_Z(z)

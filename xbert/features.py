@@ -83,7 +83,9 @@ class Features:
         )
 
 
-def featurise(standardised: Standardised, k: int = N_NEIGHBOURS) -> tuple[Features, np.ndarray, dict[int, str]]:
+def featurise(
+    standardised: Standardised, k: int = N_NEIGHBOURS
+) -> tuple[Features, np.ndarray, dict[int, str]]:
     """Compute the model inputs of standardised crystals.
 
     Returns:
@@ -98,7 +100,11 @@ def featurise(standardised: Standardised, k: int = N_NEIGHBOURS) -> tuple[Featur
     }
     rows = np.flatnonzero(few)
     table = standardised.crystals if few.all() else standardised.crystals.take(rows)
-    return features_of(table, standardised.spacegroup[rows], standardised.n_electrons[rows], k), rows, failures
+    return (
+        features_of(table, standardised.spacegroup[rows], standardised.n_electrons[rows], k),
+        rows,
+        failures,
+    )
 
 
 def features_of(

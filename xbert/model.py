@@ -15,7 +15,16 @@ from xbert.features import Batch
 from xbert.gnn.cgcnn import CGCNN
 from xbert.tokens import ELECTRON_BITS, MASK_WORD, N_WORDS, vocabulary, words_of_groups
 
-TOKENS = ("symbol", "point group", "crystal system", "Laue class", "symmetry", "electrons", "elements", "graph")
+TOKENS = (
+    "symbol",
+    "point group",
+    "crystal system",
+    "Laue class",
+    "symmetry",
+    "electrons",
+    "elements",
+    "graph",
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,13 @@ class XBERT(nn.Module):
         self.embed_graph = nn.Linear(self.graph.width, width)
         self.position = nn.Parameter(0.02 * torch.randn(len(TOKENS), width))
         layer = nn.TransformerEncoderLayer(
-            width, config.heads, config.feed_forward, config.dropout, "gelu", batch_first=True, norm_first=True
+            width,
+            config.heads,
+            config.feed_forward,
+            config.dropout,
+            "gelu",
+            batch_first=True,
+            norm_first=True,
         )
         self.encoder = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)

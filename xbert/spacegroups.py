@@ -115,7 +115,10 @@ def all_space_groups() -> tuple[SpaceGroup, ...]:
     first_settings: dict[int, tuple[str, str]] = {}
     for hall in range(1, 531):
         setting = get_spacegroup_type(hall)
-        first_settings.setdefault(setting.number, (setting.international_short, setting.pointgroup_international))
+        assert setting is not None  # every Hall number has one
+        first_settings.setdefault(
+            setting.number, (setting.international_short, setting.pointgroup_international)
+        )
     groups = []
     for number, (symbol, point_group) in sorted(first_settings.items()):
         system = next(name for name, last in CRYSTAL_SYSTEMS if number <= last)

@@ -102,7 +102,7 @@ def _number(crystal: Crystal, symprec: float) -> int:
         return 0
 
 
-def _dataset(crystal: Crystal, symprec: float):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _dataset(crystal: Crystal, symprec: float):  # type: ignore[no-untyped-def]
     import moyopy
 
     try:

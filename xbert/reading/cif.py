@@ -140,8 +140,8 @@ def _plausible(
 
 def _name(block: gemmi.cif.Block, several: bool) -> str | None:
     """Return the block's id; None where its name tells nothing, and the file's name tells more."""
-    if stated := find_value(block, ["_xbert_id"]):
-        return stated
+    if stated := block.find_value("_xbert_id"):
+        return gemmi.cif.as_string(stated)
     name = block.name.strip()
     if not name or _MADE_UP.fullmatch(name) or (not several and _FORMULA.fullmatch(name)):
         return None

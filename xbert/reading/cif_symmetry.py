@@ -99,10 +99,10 @@ def expand(operations: Operations, frac_coords: np.ndarray, lattice: np.ndarray)
         lattice: (3, 3) rows a, b, c in Å.
 
     Returns:
-        n arrays (multiplicity, 3) in [0, 1).
+        n arrays (multiplicity, 3).
     """
     if len(operations.rotations) == 1:
-        return [site[None] - np.floor(site + 1e-9) for site in frac_coords]
+        return list(frac_coords[:, None])
     shift = _images(operations, frac_coords) - frac_coords[:, None]
     shift -= np.rint(shift)
     near = np.linalg.norm(shift @ lattice, axis=2) < SAME_SITE

@@ -7,6 +7,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 SOURCES = ("materiae", "tqc", "arsenal")
+CONSENSUS = "consensus"
+OUTPUTS = (*SOURCES, CONSENSUS)
+"""What the model answers: what each source would say, and the mean of those that do."""
+
 CLASSES = ("trivial", "ti", "tsm")
 """Not symmetry-indicated; (crystalline) insulator; semimetal."""
 
@@ -43,9 +47,11 @@ class TopologyLabels:
         return self.targets.sum(2) > 0
 
     @property
-    def topological(self) -> np.ndarray:
-        """(n, 3) float32 probability of TI or TSM by each source, NaN where it is silent."""
-        return np.where(self.known, 1.0 - self.targets[:, :, _TRIVIAL], np.nan).astype(np.float32)
+    def with_consensus(self) -> np.ndarray:
+        """(n, 4 outputs, 3 classes) float32: the targets and the mean over the sources that speak."""
+        votes = self.known.sum(1)[:, None]
+        consensus = self.targets.sum(1) / np.maximum(votes, 1)
+        return np.concatenate([self.targets, consensus[:, None]], axis=1).astype(np.float32)
 
     @property
     def majority(self) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xbert.features import Batch, Features, collate
+from xbert.features import Features, collate
 
 log = logging.getLogger(__name__)
 
@@ -133,9 +133,7 @@ class Checkpoint:
     schedule: Schedule
     n_rows: int
 
-    def save(
-        self, epoch: int, model: nn.Module, averaged: nn.Module, optimizer: Any, scheduler: Any
-    ) -> None:
+    def save(self, epoch: int, model: nn.Module, averaged: nn.Module, optimizer: Any, scheduler: Any) -> None:
         """Write the state after ``epoch``; replaces the former one at once."""
         from safetensors.torch import save_file
 
@@ -191,17 +189,3 @@ class Checkpoint:
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-@torch.no_grad()
-def predict_probabilities(
-    model: nn.Module, features: Features, rows: np.ndarray, batch_size: int = 256, device: str = "cpu"
-) -> dict[str, np.ndarray]:
-    """Return the softmax of every head for the crystals at ``rows``: name → (n, size)."""
-    model.eval()
-    parts: dict[str, list[np.ndarray]] = {}
-    for start in range(0, len(rows), batch_size):
-        batch: Batch = collate(features, rows[start : start + batch_size]).to(device)
-        for name, logits in model(batch).items():
-            parts.setdefault(name, []).append(torch.softmax(logits.float(), -1).cpu().numpy())
-    return {name: np.concatenate(arrays) for name, arrays in parts.items()}

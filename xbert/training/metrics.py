@@ -21,7 +21,9 @@ def binary_metrics(truth: np.ndarray, probability: np.ndarray) -> dict[str, floa
 
     truth = truth.astype(int)
     predicted = (probability >= 0.5).astype(int)
-    precision, recall, f1, _ = precision_recall_fscore_support(truth, predicted, average="macro", zero_division=0)
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth, predicted, average="macro", zero_division=0
+    )
     both = 0 < truth.mean() < 1
     return {
         "n": len(truth),
@@ -35,7 +37,9 @@ def binary_metrics(truth: np.ndarray, probability: np.ndarray) -> dict[str, floa
     }
 
 
-def three_class_metrics(truth: np.ndarray, probabilities: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
+def three_class_metrics(
+    truth: np.ndarray, probabilities: np.ndarray, names: tuple[str, ...]
+) -> dict[str, Any]:
     """Score the most probable of three classes.
 
     Args:

@@ -1,0 +1,135 @@
+"""Models on disk: weights as safetensors, everything else as JSON, a model card beside them. No pickle."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xbert.model import XBERT
+
+SHIPPED = Path(__file__).with_name("checkpoints")
+WEIGHTS = "model.safetensors"
+DESCRIPTION = "model.json"
+FORMAT = 1
+
+
+class CheckpointError(ValueError):
+    """A model cannot be found or is not one; the message says what would help."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What ``model.json`` holds.
+
+    Attributes:
+        name: of the model.
+        purpose: the question it answers, in one sentence.
+        config: of the architecture, for ``XBERTConfig.from_json``.
+        members: number of networks whose probabilities are averaged.
+        sources: one three-class output each: the label sources, then their consensus.
+        temperature: one per source; logits are divided by it before the softmax.
+        training: data, hashes, split, schedule, seeds, command.
+        metrics: scores by split.
+        format: version of this form.
+    """
+
+    name: str
+    purpose: str
+    config: dict[str, Any]
+    members: int
+    sources: list[str]
+    temperature: list[float]
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the models that come with the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{DESCRIPTION}"))
+
+
+def locate(model: str | Path) -> Path:
+    """Return the directory of a model given by name, directory or weights file.
+
+    Raises:
+        CheckpointError: if there is none.
+    """
+    shipped = SHIPPED / str(model)
+    path = shipped if str(model) in shipped_models() else Path(model)
+    if path.is_file():
+        path = path.parent
+    if not (path / DESCRIPTION).is_file() or not (path / WEIGHTS).is_file():
+        raise CheckpointError(
+            f"no model {str(model)!r}: give one of {', '.join(shipped_models()) or '(none shipped)'}, "
+            f"or a directory with {WEIGHTS} and {DESCRIPTION}"
+        )
+    return path
+
+
+def read_description(directory: Path) -> Description:
+    """Read ``model.json``.
+
+    Raises:
+        CheckpointError: if it is of another format or not in order.
+    """
+    path = directory / DESCRIPTION
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        description = Description(**data)
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} does not describe a model: {error}") from error
+    if description.format != FORMAT:
+        raise CheckpointError(f"{path} has format {description.format}; this version reads format {FORMAT}")
+    return description
+
+
+def save_model(directory: Path, members: "list[XBERT]", description: Description) -> None:
+    """Write the members' weights in half precision and their description."""
+    import torch
+    from safetensors.torch import save_file
+
+    directory.mkdir(parents=True, exist_ok=True)
+    tensors = {}
+    for index, member in enumerate(members):
+        for name, value in member.state_dict().items():
+            half = value.half() if value.is_floating_point() and "running" not in name else value
+            tensors[f"{index}.{name}"] = half.contiguous().cpu()
+    assert all(torch.isfinite(value).all() for value in tensors.values())
+    save_file(tensors, directory / WEIGHTS)
+    text = json.dumps(vars(description), indent=1, ensure_ascii=False)
+    (directory / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+
+
+def load_model(directory: Path) -> "tuple[list[XBERT], Description]":
+    """Read the members in evaluation mode and their description.
+
+    Raises:
+        CheckpointError: if weights and description do not fit.
+    """
+    from safetensors.torch import load_file
+
+    from xbert.model import XBERT, XBERTConfig
+
+    description = read_description(directory)
+    try:
+        tensors = load_file(directory / WEIGHTS)
+        members = []
+        for index in range(description.members):
+            member = XBERT(XBERTConfig.from_json(description.config))
+            own = {k.removeprefix(f"{index}."): v for k, v in tensors.items() if k.startswith(f"{index}.")}
+            member.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in own.items()})
+            members.append(member.eval())
+    except (OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{directory} does not hold a model of this version: {error}") from error
+    return members, description
+
+
+def model_sha256(directory: Path) -> str:
+    """Return the hex SHA-256 over weights and description."""
+    digest = hashlib.sha256()
+    for name in (WEIGHTS, DESCRIPTION):
+        digest.update((directory / name).read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,101 @@
+"""Score crystals with a trained model: standardise, build tokens and graphs, predict."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from xbert.checkpoint import Description, load_model, locate, model_sha256
+from xbert.features import Features, collate
+
+MAX_BATCH_ATOMS = 4096
+MAX_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Class probabilities of n crystals.
+
+    Attributes:
+        by_source: (n, sources, 3) of trivial, TI, TSM, each averaged over the members; the last source
+            is the consensus.
+        uncertainty: (n,) standard deviation of the topological probability over members and sources.
+    """
+
+    by_source: np.ndarray
+    uncertainty: np.ndarray
+
+    @property
+    def consensus(self) -> np.ndarray:
+        """(n, 3) P(trivial), P(TI), P(TSM) of the consensus output."""
+        return self.by_source[:, -1]
+
+    @property
+    def topological(self) -> np.ndarray:
+        """(n,) P(TI) + P(TSM)."""
+        return 1.0 - self.consensus[:, 0]
+
+
+class Predictor:
+    """A model ready to score.
+
+    Args:
+        model: name of a shipped model, or a model's directory or weights file.
+        device: torch device.
+
+    Raises:
+        CheckpointError: if there is no such model.
+    """
+
+    def __init__(self, model: str | Path = "discovery", device: str = "cpu") -> None:
+        self.directory = locate(model)
+        members, self.description = load_model(self.directory)
+        self.members = [member.to(device) for member in members]
+        self.device = device
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.description.name
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex SHA-256 of weights and description."""
+        return model_sha256(self.directory)
+
+    def __call__(self, features: Features) -> Prediction:
+        """Score crystals; the result of one does not depend on the others."""
+        return predict(self.members, self.description, features, self.device)
+
+
+def predict(members: list, description: Description, features: Features, device: str = "cpu") -> Prediction:
+    """Average the members' probabilities of each source after temperature scaling."""
+    import torch
+
+    n_sources = len(description.sources)
+    temperature = torch.tensor(description.temperature, device=device)[:, None]
+    by_member = np.empty((len(members), len(features), n_sources, 3), dtype=np.float32)
+    with torch.inference_mode():
+        for rows in batches(features):
+            batch = collate(features, rows).to(device)
+            for index, member in enumerate(members):
+                logits = member(batch)["topology"].view(-1, n_sources, 3)
+                by_member[index, rows] = torch.softmax(logits / temperature, -1).cpu().numpy()
+    uncertainty = (1.0 - by_member[..., 0]).std(axis=(0, 2))
+    return Prediction(by_member.mean(0), uncertainty)
+
+
+def batches(features: Features) -> Iterator[np.ndarray]:
+    """Yield rows in batches of crystals of like size, bounded in crystals and atoms."""
+    sizes = np.diff(features.offsets)
+    order = np.argsort(sizes, kind="stable")
+    start = 0
+    while start < len(order):
+        stop = start + 1
+        limit = min(start + MAX_BATCH, len(order))
+        while stop < limit and sizes[order[stop]] * (stop - start + 1) <= MAX_BATCH_ATOMS:
+            stop += 1
+        yield order[start:stop]
+        start = stop

@@ -1,0 +1,145 @@
+"""From crystals to scored rows, chunk by chunk, on all cores.
+
+Two steps, each a plain function from table to table, so that a screen can filter between them:
+``standardise_rows`` and ``score_rows``.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from xbert.crystals import Crystal, CrystalTable
+from xbert.elements import MAX_Z, reduced_formula, symbols
+from xbert.features import Features, features_of
+from xbert.predict import Predictor
+from xbert.symmetry import standardise
+from xbert.tokens import MAX_ELECTRONS
+from xbert.validation import check_table
+
+CHUNK = 1024
+"""Crystals that travel together."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def standardise_rows(table: CrystalTable) -> pa.Table:
+    """Check and standardise crystals; one row per input crystal, in order.
+
+    Returns:
+        ``id``, primitive standard cell (``lattice, atomic_numbers, frac_coords``), ``formula``,
+        ``spacegroup``, ``spacegroup_tight`` (0 where none was found), ``n_atoms``, ``n_electrons``, and
+        ``error`` and ``remedy``, null where all went well.
+    """
+    n = len(table)
+    errors: dict[int, tuple[str, str]] = {}
+    good, refusals = check_table(table)
+    bad = np.setdiff1d(np.arange(n), good)
+    for row, refusal in zip(bad, refusals, strict=True):
+        errors[int(row)] = (refusal.reason, refusal.remedy)
+    for row in good:
+        heaviest = int(table.numbers_flat[table.offsets[row] : table.offsets[row + 1]].max())
+        if heaviest > MAX_Z:
+            errors[int(row)] = (
+                f"element {heaviest} has no element vector",
+                f"the model knows hydrogen to {symbols()[MAX_Z]}",
+            )
+    good = np.array([row for row in good if int(row) not in errors], dtype=np.int64)
+    result = standardise(table.take(good))
+    for row, reason in result.failures.items():
+        errors[int(good[row])] = (reason, "check the structure; relax it if atoms are badly placed")
+    rows = good[result.rows]
+    spacegroup, tight, electrons = (np.zeros(n, dtype=np.int64) for _ in range(3))
+    spacegroup[rows], tight[rows], electrons[rows] = (
+        result.spacegroup,
+        result.spacegroup_tight,
+        result.n_electrons,
+    )
+    for row in np.flatnonzero(electrons > MAX_ELECTRONS):
+        errors[int(row)] = (
+            f"{electrons[row]:,} electrons in the primitive cell; the electron token holds {MAX_ELECTRONS:,}",
+            "choose a smaller crystal",
+        )
+    primitive: list[Crystal] = [table[row] for row in range(n)]
+    for row, crystal in zip(rows, result.crystals, strict=True):
+        primitive[int(row)] = crystal
+    cells = CrystalTable.from_crystals(primitive)
+    formulas = [
+        reduced_formula(crystal.numbers) if row not in errors else None
+        for row, crystal in enumerate(primitive)
+    ]
+    return cells.with_columns(
+        {
+            "formula": pa.array(formulas, pa.string()),
+            "spacegroup": pa.array(spacegroup, pa.int16()),
+            "spacegroup_tight": pa.array(tight, pa.int16()),
+            "n_atoms": pa.array(cells.n_atoms, pa.int32()),
+            "n_electrons": pa.array(electrons, pa.int32()),
+            "error": pa.array([errors[r][0] if r in errors else None for r in range(n)], pa.string()),
+            "remedy": pa.array([errors[r][1] if r in errors else None for r in range(n)], pa.string()),
+        }
+    ).arrow
+
+
+def features_of_rows(rows: pa.Table) -> Features:
+    """Build the model inputs of rows that ``standardise_rows`` made and found in order."""
+    return features_of(
+        CrystalTable(rows.select(["id", "lattice", "atomic_numbers", "frac_coords"])),
+        rows.column("spacegroup").to_numpy(),
+        rows.column("n_electrons").to_numpy().astype(np.int64),
+    )
+
+
+SCORES = pa.schema(
+    [(name, pa.float32()) for name in ("p_topological", "p_trivial", "p_ti", "p_tsm", "uncertainty")]
+)
+
+
+def score_features(predictor: Predictor, features: Features) -> pa.Table:
+    """Predict and return the columns of ``SCORES``, one row per crystal."""
+    if not len(features):
+        return SCORES.empty_table()
+    prediction = predictor(features)
+    classes = prediction.consensus
+    return pa.table(
+        [prediction.topological, classes[:, 0], classes[:, 1], classes[:, 2], prediction.uncertainty],
+        schema=SCORES,
+    )
+
+
+def prepare(table: CrystalTable) -> tuple[pa.Table, Features]:
+    """Standardise and build the inputs of the crystals that are in order (a worker's whole task)."""
+    rows = standardise_rows(table)
+    return rows, features_of_rows(rows.filter(pc.is_null(rows.column("error"))))
+
+
+def score_rows(predictor: Predictor, rows: pa.Table, features: Features) -> pa.Table:
+    """Return the rows without geometry and with scores; null scores where there is an error."""
+    good = np.flatnonzero(pc.is_null(rows.column("error")).to_numpy())
+    scores = score_features(predictor, features)
+    place = np.full(rows.num_rows, -1, dtype=np.int64)
+    place[good] = np.arange(len(good))
+    indices = pa.array(place, mask=place < 0)
+    for name in ("spacegroup", "spacegroup_tight", "n_electrons"):
+        column = rows.column(name).combine_chunks()
+        empty = pa.array(place < 0)
+        column = pc.if_else(empty, pa.scalar(None, column.type), column)
+        rows = rows.set_column(rows.column_names.index(name), name, column)
+    plain = rows.drop_columns(["lattice", "atomic_numbers", "frac_coords"])
+    for name in SCORES.names:
+        plain = plain.append_column(name, scores.column(name).take(indices))
+    return plain
+
+
+def in_parallel(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """Apply ``function`` to ``items`` in order, on ``workers`` processes, holding only a few at a time."""
+    if workers <= 1:
+        yield from map(function, items)
+        return
+    from joblib import Parallel, delayed
+
+    pool = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="2*n_jobs", max_nbytes=None)
+    yield from pool(delayed(function)(item) for item in items)
