@@ -66,7 +66,8 @@ def test_class_counts_are_those_of_the_opened_table(ready: Settings) -> None:
 
 def test_all_crystals_open_in_little_memory(ready: Settings) -> None:
     code = (
-        "import resource; from discovery.databases import catalogue; from discovery.settings import Settings\n"
+        "import resource\n"
+        "from discovery.databases import catalogue; from discovery.settings import Settings\n"
         f"table = catalogue.get('mp', Settings(data_dir={str(ready.data_dir)!r})).open()\n"
         "print(len(table), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
