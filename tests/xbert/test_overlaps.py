@@ -39,7 +39,7 @@ def test_agrees_with_listing_all_images(lattice: np.ndarray, frac: np.ndarray) -
 @pytest.mark.parametrize("shift", [[0, 0, 0], [1, 0, 0], [-3, 2, 1]])
 @pytest.mark.parametrize("place", [[0.0, 0, 0], [0.999, 0.001, 0.5], [0.5, 0.5, 0.999]])
 def test_pairs_across_the_cell_boundary(shift: list[int], place: list[float]) -> None:
-    frac = np.array([place, np.array(place) + [0.02, 0.01, 0.03] + shift, [0.3, 0.3, 0.2]])
+    frac = np.array([place, np.add(place, shift) + np.array([0.02, 0.01, 0.03]), [0.3, 0.3, 0.2]])
     found = find_overlaps(np.diag([5.0, 6, 7])[None], frac, np.array([0, 3]))
     assert found.pairs.tolist() == [[0, 1]]
     assert found.distances[0] == pytest.approx(np.linalg.norm([0.1, 0.06, 0.21]))

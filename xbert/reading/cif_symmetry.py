@@ -171,13 +171,15 @@ def _from_tables(symbol: str | None, number: str | None, cell: gemmi.UnitCell) -
     if group is None:
         raise UnreadableError(f"its space group {symbol or number!r} is not known", LIST_THEM)
     settings = [group]
-    if group.ext in ("1", "2") and ":" not in (symbol or ""):
+    if group.ext in ("1", "2") and not re.search(r":|[SZ]$", symbol or ""):
         settings = [other for other in gemmi.spacegroup_table() if other.hm == group.hm]
     return [_stacked(setting.xhm(), setting.operations()) for setting in settings]
 
 
 def _by_symbol(symbol: str, cell: gemmi.UnitCell) -> gemmi.SpaceGroup | None:
-    plain = re.sub(r"\((\d)\)", r"\1", symbol.replace("_", " ")).strip()
+    # SHELX writes P2(1)/c, others P 2_1/c; ICSD ends a symbol in S or Z for the first or second origin.
+    plain = re.sub(r"\((\d)\)", r"\1", symbol.replace("_", "")).strip()
+    plain = re.sub(r"\s*S$", ":1", re.sub(r"\s*Z$", ":2", plain))
     for name in (plain, re.sub(r"\s*\(.*\)$", "", plain)):
         if group := gemmi.find_spacegroup_by_name(name, cell.alpha, cell.gamma):
             return group
