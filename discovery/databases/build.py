@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from discovery.databases import labels
 from discovery.databases.cifs import Refused
-from discovery.databases.download import Downloader, Report
+from discovery.databases.download import Downloader, DownloadError, Report
 from discovery.databases.facts import origins
 from discovery.databases.imported import make_writable
 from discovery.databases.info import DatabaseError
@@ -133,13 +133,17 @@ def _fetch_structures(
 ) -> list[Refused]:
     source = find_structures(loader, origins("structures")[0], labelled)
     chunks, new = settings.cache_dir / "structures", settings.data_dir / f".{STRUCTURES}.new"
-    crystals, refused = build_structures(
-        source.cifs,
-        chunks,
-        new,
-        workers=workers,
-        report=lambda read, _: report("structures", read, source.wanted or None),
-    )
+    try:
+        crystals, refused = build_structures(
+            source.cifs,
+            chunks,
+            new,
+            workers=workers,
+            report=lambda read, _: report(STRUCTURES, read, source.wanted or None),
+        )
+    except DownloadError:
+        _forget_archive(source.archive, settings)
+        raise
     if not crystals:
         raise DatabaseError(f"{source.place} has no structure that could be read.", "Check DISCOVER_MIRROR.")
     _keep_the_larger(settings.data_dir / STRUCTURES, new, crystals, source.place, len(source.missing))
@@ -156,9 +160,13 @@ def _fetch_structures(
     _write_record(settings.data_dir, record)
     new.replace(settings.data_dir / STRUCTURES)
     shutil.rmtree(chunks, ignore_errors=True)
-    if source.archive is not None and source.archive.is_relative_to(settings.cache_dir):
-        source.archive.unlink()
+    _forget_archive(source.archive, settings)
     return refused
+
+
+def _forget_archive(archive: Path | None, settings: Settings) -> None:
+    if archive is not None and archive.is_relative_to(settings.cache_dir):
+        archive.unlink()
 
 
 def _keep_the_larger(old: Path, new: Path, crystals: int, place: str, missing: int) -> None:

@@ -1,8 +1,10 @@
 """Structures from CIF files: out of a commit archive that is never unpacked, or one by one."""
 
+import gzip
 import re
 import tarfile
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -49,13 +51,13 @@ def archive_cifs(path: Path, commit: str) -> Iterator[Cif | Refused]:
     """
     seen: set[str] = set()
     try:
-        with tarfile.open(path, "r|gz") as archive:
+        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
             stated = archive.pax_headers.get("comment")
             if stated != commit:
                 raise ChecksumError(
                     f"{path} is not the archive of commit {commit}: "
                     f"its header {f'names {stated}' if stated else 'names no commit'}.",
-                    "Delete the file and fetch again; with DISCOVER_MIRROR set, check the mirror: "
+                    "Fetch again; with DISCOVER_MIRROR set, check the mirror:\n"
                     "the archive must come from `git archive` or from GitHub.",
                 )
             for member in archive:
@@ -74,9 +76,12 @@ def archive_cifs(path: Path, commit: str) -> Iterator[Cif | Refused]:
                 seen.add(mp_id)
                 handle = archive.extractfile(member)
                 yield Cif(mp_id, handle.read() if handle else b"")
-    except (tarfile.TarError, EOFError, OSError) as error:
+            while stream.read(1 << 20):  # to the end, where gzip keeps the checksum of it all
+                pass
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DownloadError(
-            f"The archive {path} is damaged: {error}.", f"Delete {path} and run the same command again."
+            f"The archive {path} is damaged: {error}.",
+            "Fetch again; with DISCOVER_MIRROR set, check the mirror.",
         ) from error
 
 

@@ -18,7 +18,6 @@ from discovery.settings import Settings
 RAW = "https://raw.githubusercontent.com"
 ARCHIVES = "https://codeload.github.com"
 TIMEOUT = httpx.Timeout(60.0, connect=20.0)
-BLOCK = 1 << 18
 WITHOUT_NETWORK = (
     "Run the same command again: it goes on where it stopped.\n"
     "Without a way to the internet, set DISCOVER_MIRROR to a copy laid out as OWNER/REPO/PATH\n"
@@ -198,7 +197,7 @@ class Downloader:
             name = part.name.removesuffix(".part")
             with part.open("ab" if continues else "wb") as handle:
                 self.report(name, here, total)
-                for block in answer.iter_bytes(BLOCK):
+                for block in answer.iter_raw():  # as it arrives, so that nothing is lost when it breaks off
                     handle.write(block)
                     here += len(block)
                     self.report(name, here, total)
