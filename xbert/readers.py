@@ -98,8 +98,13 @@ def _batches(
 
 def _guarded(file: Path, batch_size: int) -> Iterator[Record | UnreadableError | CrystalTable | Refusal]:
     """Read a file, with a refusal of the whole file where reading it breaks."""
+    empty = True
     try:
-        yield from _read(file, batch_size)
+        for item in _read(file, batch_size):
+            empty = False
+            yield item
+        if empty:
+            raise UnreadableError("it holds no crystals", "check what wrote it")
     except UnreadableError as error:
         yield Refusal(str(file), "", error.reason, error.remedy)
     except Exception as error:  # parsers raise of every kind on odd input; one file must not end the run
@@ -141,12 +146,12 @@ def _ase_database(file: Path, kind: str) -> Records:
     from xbert.reading import ase_formats
 
     if not is_zipped(file):
-        yield from ase_formats.read_database(file, kind)
+        yield from ase_formats.read_database(file, kind, stem_of(file))
         return
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder, f"unzipped.{kind}")
         plain.write_bytes(read_bytes(file))
-        yield from ase_formats.read_database(plain, kind)
+        yield from ase_formats.read_database(plain, kind, stem_of(file))
 
 
 class _Names:

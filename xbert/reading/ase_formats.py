@@ -59,13 +59,19 @@ def read_extxyz(text: str) -> Records:
         start = end
 
 
-def read_database(path: Path, kind: str) -> Records:
-    """Yield the crystals of an ASE database; ``kind`` is ``db`` (SQLite) or ``json``."""
+def read_database(path: Path, kind: str, stem: str) -> Records:
+    """Yield the crystals of an ASE database.
+
+    Args:
+        path: of the database.
+        kind: ``db`` (SQLite) or ``json``.
+        stem: names a row, with its number, that has no id among its keys.
+    """
     from ase.db import connect
 
     for row in connect(str(path), type=kind, use_lock_file=False).select():
         pairs = dict(row.key_value_pairs)
-        name = _id(pairs)
+        name = _id(pairs) or f"{stem}#{row.id}"
         properties = plain_properties(pairs | {"energy": row.get("energy")})
         try:
             yield _periodic(

@@ -30,8 +30,6 @@ def read(source: Any, batch_size: int) -> Iterator[CrystalTable | UnreadableErro
     missing = [name for name in GEOMETRY.names if name not in file.schema_arrow.names]
     if missing:
         raise UnreadableError(f"it has no column {', '.join(missing)}", f"give the columns {COLUMNS}")
-    if not file.metadata.num_rows:
-        raise UnreadableError("it holds no crystals", "check what wrote it")
     for batch in file.iter_batches(batch_size=batch_size):
         arrow = pa.Table.from_batches([batch])
         if not _is_whole(arrow):
