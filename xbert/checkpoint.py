@@ -99,6 +99,7 @@ def save_model(directory: Path, members: "list[XBERT]", description: Description
             tensors[f"{index}.{name}"] = half.contiguous().cpu()
     assert all(torch.isfinite(value).all() for value in tensors.values())
     save_file(tensors, directory / WEIGHTS)
+    (directory / WEIGHTS).chmod(0o644)  # safetensors writes for its owner alone
     text = json.dumps(vars(description), indent=1, ensure_ascii=False)
     (directory / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 

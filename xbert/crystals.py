@@ -219,6 +219,10 @@ class CrystalTable:
         """Names of the columns beyond the geometry."""
         return [name for name in self.arrow.column_names if name not in GEOMETRY.names]
 
+    def keep(self, names: Sequence[str]) -> "CrystalTable":
+        """Return the table with the geometry and only these property columns."""
+        return CrystalTable(self.arrow.select([*GEOMETRY.names, *names]))
+
     def take(self, rows: Sequence[int] | np.ndarray) -> "CrystalTable":
         """Return the crystals at ``rows``, in that order."""
         return CrystalTable(self.arrow.take(pa.array(np.asarray(rows, dtype=np.int64))))

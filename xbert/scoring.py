@@ -5,6 +5,7 @@ Two steps, each a plain function from table to table, so that a screen can filte
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from typing import TypeVar
 
 import numpy as np
@@ -26,8 +27,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def standardise_rows(table: CrystalTable) -> pa.Table:
+def standardise_rows(table: CrystalTable, checked: bool = False) -> pa.Table:
     """Check and standardise crystals; one row per input crystal, in order.
+
+    Args:
+        table: crystals in any cell.
+        checked: they come from a reader, which has refused the unusable ones.
 
     Returns:
         ``id``, primitive standard cell (``lattice, atomic_numbers, frac_coords``), ``formula``,
@@ -36,7 +41,7 @@ def standardise_rows(table: CrystalTable) -> pa.Table:
     """
     n = len(table)
     errors: dict[int, tuple[str, str]] = {}
-    good, refusals = check_table(table)
+    good, refusals = (np.arange(n), []) if checked else check_table(table)
     bad = np.setdiff1d(np.arange(n), good)
     for row, refusal in zip(bad, refusals, strict=True):
         errors[int(row)] = (refusal.reason, refusal.remedy)
@@ -110,9 +115,9 @@ def score_features(predictor: Predictor, features: Features) -> pa.Table:
     )
 
 
-def prepare(table: CrystalTable) -> tuple[pa.Table, Features]:
+def prepare(table: CrystalTable, checked: bool = False) -> tuple[pa.Table, Features]:
     """Standardise and build the inputs of the crystals that are in order (a worker's whole task)."""
-    rows = standardise_rows(table)
+    rows = standardise_rows(table, checked)
     return rows, features_of_rows(rows.filter(pc.is_null(rows.column("error"))))
 
 
@@ -136,10 +141,12 @@ def score_rows(predictor: Predictor, rows: pa.Table, features: Features) -> pa.T
 
 def in_parallel(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     """Apply ``function`` to ``items`` in order, on ``workers`` processes, holding only a few at a time."""
-    if workers <= 1:
-        yield from map(function, items)
+    remaining = iter(items)
+    first = list(islice(remaining, 2))
+    if workers <= 1 or len(first) < 2:  # processes take a second to start
+        yield from map(function, chain(first, remaining))
         return
     from joblib import Parallel, delayed
 
     pool = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="2*n_jobs", max_nbytes=None)
-    yield from pool(delayed(function)(item) for item in items)
+    yield from pool(delayed(function)(item) for item in chain(first, remaining))

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+import numpy as np
+
 SymmetryWord = Literal["centrosymmetric", "chiral polar", "chiral", "polar", "noncentrosymmetric"]
 
 CRYSTAL_SYSTEMS = (
@@ -104,6 +106,15 @@ def space_group(number: int) -> SpaceGroup:
     if not 1 <= number <= 230:
         raise ValueError(f"no space group {number}: the numbers are 1 to 230")
     return all_space_groups()[number - 1]
+
+
+def group_flags(spacegroup: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (inversion, undiagnosable), two (n,) bool arrays, of space-group numbers."""
+    groups = [space_group(int(number)) for number in spacegroup]
+    return (
+        np.array([g.inversion for g in groups], dtype=bool),
+        np.array([g.undiagnosable for g in groups], dtype=bool),
+    )
 
 
 @cache

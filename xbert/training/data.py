@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from xbert.crystals import GEOMETRY, CrystalTable
 from xbert.features import Features
 from xbert.scoring import CHUNK, in_parallel, prepare
+from xbert.spacegroups import group_flags
 from xbert.training.labels import TopologyLabels, read_topology_labels
-from xbert.training.splits import formula_keys, group_flags
+from xbert.training.splits import formula_keys
 
 _FEATURES_VERSION = 1  # raise it when features of the same crystal change
 

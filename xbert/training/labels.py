@@ -16,12 +16,13 @@ CLASSES = ("trivial", "ti", "tsm")
 
 _TRIVIAL, _TI, _TSM = range(3)
 
-# What each source's words mean. "Unknown" of Materiae (odd or magnetic) is no label.
-_MEANING = {
+MEANING = {
     "materiae": {"Triv_Ins": _TRIVIAL, "TI": _TI, "TCI": _TI, "HSP_SM": _TSM, "HSL_SM": _TSM},
     "tqc": {"trivial": _TRIVIAL, "TI": _TI, "SM": _TSM},
     "arsenal": {"trivial": _TRIVIAL, "TI": _TI, "TCI": _TI, "TSM": _TSM},
 }
+"""Source → its word → index into ``CLASSES``. "Unknown" of Materiae (odd or magnetic) is no label."""
+
 _COLUMNS = {"materiae": "materiae_soc", "tqc": "tqc_class", "arsenal": "arsenal"}
 
 
@@ -76,12 +77,12 @@ def read_topology_labels(path: Path) -> TopologyLabels:
     for s, source in enumerate(SOURCES):
         for row, text in enumerate(table.column(_COLUMNS[source]).to_pylist()):
             for word in (text or "").split("|"):
-                if word in _MEANING[source]:
-                    targets[row, s, _MEANING[source][word]] = 1.0
+                if word in MEANING[source]:
+                    targets[row, s, MEANING[source][word]] = 1.0
                 elif word not in ("", "Unknown"):
                     raise ValueError(
                         f"{path}: unknown class {word!r} in column {_COLUMNS[source]}; "
-                        f"known are {', '.join(_MEANING[source])}"
+                        f"known are {', '.join(MEANING[source])}"
                     )
     total = targets.sum(2, keepdims=True)
     return TopologyLabels(table.column("mp_id").to_pylist(), targets / np.maximum(total, 1.0))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from xbert.tokens import N_WORDS
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,14 @@ BENCHMARK = Recipe(
 DISCOVERY = Recipe(
     name="discovery",
     purpose=(
-        "What is this crystal? Never taught that 'not symmetry-indicated' means trivial, and told no "
-        "space-group word, since none would mean the same where symmetry cannot see."
+        "What is this crystal? Never taught that 'not symmetry-indicated' means trivial, and told only "
+        "the space-group words that groups with and without inversion share."
     ),
     hide_blind=True,
-    # Words of unseen groups are worth less than nothing: see the model card for the measurement.
-    architecture={"known_words": (False,) * N_WORDS},
+    # Of the five words only crystal system and Laue class occur on both sides of the transfer.
+    architecture={"known_words": (False, False, True, True, False)},
     schedule={"epochs": 6},
+    members=3,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (BENCHMARK, DISCOVERY)}

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from xbert.elements import symbols
-from xbert.spacegroups import space_group
+from xbert.spacegroups import group_flags
 
 
 def formula_keys(composition: np.ndarray) -> list[str]:
@@ -30,15 +30,6 @@ def formula_fold(keys: list[str], n_folds: int, seed: int = 0) -> np.ndarray:
 def random_fold(n: int, n_folds: int, seed: int = 0) -> np.ndarray:
     """Assign rows to folds at random: (n,) int64. Leaks polymorphs; only beside published numbers."""
     return np.random.default_rng(seed).permutation(n) % n_folds
-
-
-def group_flags(spacegroup: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (inversion, undiagnosable), two (n,) bool arrays, of space-group numbers."""
-    groups = [space_group(int(number)) for number in spacegroup]
-    return (
-        np.array([g.inversion for g in groups], dtype=bool),
-        np.array([g.undiagnosable for g in groups], dtype=bool),
-    )
 
 
 def transfer_split(

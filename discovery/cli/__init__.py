@@ -1,0 +1,1 @@
+"""The ``discover`` command, one module per verb; start at ``main``."""

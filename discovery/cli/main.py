@@ -1,0 +1,45 @@
+"""The commands of ``discover`` under one roof; modules here import nothing heavy at the top."""
+
+from typing import Annotated
+
+import typer
+
+from discovery.cli import candidates, data, predict, report, screen
+
+app = typer.Typer(
+    name="discover",
+    help="Find topological materials: screen crystals, judge candidates, verify them from first principles.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("xbert-discovery"))
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Find topological materials: screen crystals, judge candidates, verify them from first principles."""
+
+
+app.command()(screen.screen)
+app.command()(predict.predict)
+app.add_typer(data.app, name="data")
+app.command()(candidates.runs)
+app.command("candidates")(candidates.candidates)
+app.command()(candidates.show)
+app.command("report")(report.report)
+
+
+def main() -> None:
+    """Entry point of ``discover``."""
+    app()
