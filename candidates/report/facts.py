@@ -47,12 +47,19 @@ def disagreement(labels: dict[str, str]) -> str:
     )
 
 
+def is_known(candidate: Candidate) -> bool:
+    """Whether any label source or the literature list calls the candidate topological."""
+    kinds = {label_kind(label) for label in candidate.labels.values()}
+    return bool(candidate.known) or not kinds.isdisjoint({"topological", "conflict"})
+
+
 def indicator_sentence(candidate: Candidate) -> str:
     """Say what the symmetry-indicator group means for this crystal."""
     if candidate.undiagnosable:
         return (
-            "The indicator group is trivial: no symmetry eigenvalue can reveal the topology of an insulator in "
-            "this space group, so a database that goes by indicators calls such a crystal trivial whatever it is."
+            "The indicator group is trivial: no symmetry eigenvalue can reveal the topology of an insulator "
+            "in this space group, so a database that goes by indicators calls such a crystal trivial "
+            "whatever it is."
         )
     return (
         "The indicator group is not trivial: symmetry eigenvalues can reveal some topological phases in this "

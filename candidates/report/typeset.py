@@ -21,13 +21,12 @@ TEXT_LIMIT = 2000
 
 # C0 and C1 controls get a visible picture or U+FFFD; so do the marks that reorder text (Unicode TR 36, 3.4),
 # because an id that reads backwards is not the id.
-_VISIBLE = {code: 0x2400 + code for code in range(0x20)}
-_VISIBLE |= {ord(c): " " for c in "\t\n\r"}
-_VISIBLE |= {code: 0xFFFD for code in [0x7F, *range(0x80, 0xA0)]}
-_VISIBLE |= {
-    code: 0xFFFD for code in [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-}
-_VISIBLE |= {0xFEFF: 0xFFFD, 0x2028: " ", 0x2029: " "}
+_REORDERING = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]
+_VISIBLE: dict[int, int] = (
+    {code: 0x2400 + code for code in range(0x20)}
+    | dict.fromkeys([0x7F, *range(0x80, 0xA0), *_REORDERING], 0xFFFD)
+    | dict.fromkeys(map(ord, "\t\n\r\u2028\u2029"), ord(" "))
+)
 
 _FORMULA = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
 _SYMBOL = re.compile(r"-(?P<bar>\d)|_(?P<sub>\d)|(?P<i>[A-Za-z]+)")
@@ -72,6 +71,13 @@ def indicator_group(text: str) -> Runs:
         elif part:
             runs.append(("", part.replace("×", " × ")))
     return runs
+
+
+def text(runs: Sequence[tuple[str, str]]) -> str:
+    """Return runs as plain text with Unicode subscripts: ``P6₃mc``, ``I-42m``."""
+    subscripts = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+    settings = {"sub": lambda part: part.translate(subscripts), "bar": "-{}".format}
+    return "".join(settings.get(kind, str)(part) for kind, part in runs)
 
 
 def markup(runs: Sequence[tuple[str, str]]) -> Markup:

@@ -1,5 +1,6 @@
 """Runs and candidates as rich tables; imported only by a command that prints one."""
 
+from io import StringIO
 from typing import Any
 
 from rich import box
@@ -13,14 +14,25 @@ from candidates.records import Candidate, RunRecord
 from candidates.report import facts
 from candidates.report.typeset import formula, plain, symmetry_symbol, text
 
+WIDE = 140
+"""Columns of a table that no terminal limits."""
+
 WIDTH = 110
 """Columns of the panel of one candidate."""
 
 
-def console(**options: Any) -> Console:
+def console() -> Console:
     """Return a console that does not squeeze tables when its output is not a terminal."""
-    made = Console(highlight=False, **options)
-    return made if made.is_terminal or options else Console(highlight=False, width=140)
+    made = Console(highlight=False)
+    return made if made.is_terminal else Console(highlight=False, width=WIDE)
+
+
+def plain_text(table: Table) -> str:
+    """Return a table as text without colours."""
+    made = Console(file=StringIO(), highlight=False, width=WIDE, color_system=None)
+    with made.capture() as captured:
+        made.print(table)
+    return captured.get()
 
 
 def _table(*columns: tuple[str, str]) -> Table:

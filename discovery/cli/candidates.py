@@ -87,11 +87,10 @@ def candidates(
         chosen = None if run == "all" else newest_run(store) if run is None else store.run(run)
         found = store.candidates(chosen.id if chosen else None, sort.value, limit or None)
     if form is Format.table:
-        from discovery.cli.candidate_tables import candidates_table, console
+        from discovery.cli.candidate_tables import candidates_table, console, plain_text
 
         if output:
-            with output.open("w", encoding="utf-8") as file:
-                console(file=file, width=140).print(candidates_table(found))
+            _write(output, plain_text(candidates_table(found)))
             return
         console().print(candidates_table(found))
         total = store.counts()
@@ -103,7 +102,7 @@ def candidates(
 
     text = export(found, form.value)
     if output:
-        output.write_text(text, encoding="utf-8", newline="")
+        _write(output, text)
     else:
         typer.echo(text, nl=False)
 
@@ -147,6 +146,13 @@ def newest_run(store: "Store") -> "RunRecord":
     if not found:
         fail(f"no run in {store.name} yet", "`discover screen --db starter -o run` makes one.")
     return found[0]
+
+
+def _write(output: Path, text: str) -> None:
+    try:
+        output.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        fail(f"{output} cannot be written: {error}", "Name another file with -o.")
 
 
 def fail(message: str, remedy: str) -> NoReturn:

@@ -1,0 +1,56 @@
+"""``discover report`` writes the page of a stored run again."""
+
+import os
+from pathlib import Path
+
+import pytest
+import typer
+from sample_records import RUN_ID, make_candidate, make_run
+from typer.testing import CliRunner
+
+from candidates.report import write_report
+from candidates.store import Store
+from discovery.cli.report import report
+
+app = typer.Typer()
+app.command()(report)
+runner = CliRunner()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """The directory of a stored run."""
+    run = make_run(directory=str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    Store(os.environ["DISCOVER_STORE_URL"]).add_run(run, [make_candidate(1)])
+    return tmp_path / "run"
+
+
+def test_the_newest_run_is_reported_in_its_directory(directory: Path, tmp_path: Path) -> None:
+    result = runner.invoke(app, [])
+    assert result.exit_code == 0
+    assert Path(result.stdout.strip()) == directory / "report" / "index.html"
+    expected = write_report(make_run(directory=str(directory)), [make_candidate(1)], tmp_path / "expected")
+    assert (directory / "report" / "index.html").read_bytes() == expected.read_bytes()
+
+
+@pytest.mark.usefixtures("directory")
+def test_a_report_goes_where_it_is_sent(tmp_path: Path) -> None:
+    result = runner.invoke(app, [RUN_ID[:4], "-o", str(tmp_path / "elsewhere")])
+    assert result.exit_code == 0
+    assert (tmp_path / "elsewhere" / "index.html").is_file()
+
+
+def test_what_cannot_be_reported(directory: Path, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["zzz"])
+    assert result.exit_code == 1
+    assert "`discover runs`" in result.stderr
+    directory.rmdir()
+    result = runner.invoke(app, [])
+    assert result.exit_code == 1
+    assert "-o DIRECTORY" in result.stderr
+    (tmp_path / "file").write_text("")
+    result = runner.invoke(app, ["-o", str(tmp_path / "file")])
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+    assert not directory.exists()
