@@ -44,7 +44,7 @@ def get(name: str, settings: Settings | None = None) -> Database:
     if name.startswith(OPTIMADE):
         from discovery.databases.remote import OptimadeDatabase
 
-        return OptimadeDatabase(name.removeprefix(OPTIMADE), settings)
+        return OptimadeDatabase(name.removeprefix(OPTIMADE))
     if name == MP_API:
         from discovery.databases.remote import MaterialsProjectApi
 
