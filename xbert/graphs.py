@@ -62,6 +62,8 @@ def build_graphs(table: CrystalTable, k: int = N_NEIGHBOURS) -> Graphs:
     counts = np.bincount(i, minlength=offsets[-1])
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     chosen = order[starts[:, None] + np.arange(k)]
+    # Within a shell they stand by surroundings; put the few unequal distances of a shell in order again.
+    chosen = np.take_along_axis(chosen, np.argsort(d[chosen], axis=1, kind="stable"), axis=1)
     owner_start = np.repeat(offsets[:-1], np.diff(offsets))
     neighbours = (j[chosen] - owner_start[:, None]).astype(np.int32)
     return Graphs(neighbours, d[chosen].astype(np.float32), offsets)
