@@ -110,6 +110,7 @@ def load_model(directory: Path) -> "tuple[list[XBERT], Description]":
     Raises:
         CheckpointError: if weights and description do not fit.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from xbert.model import XBERT, XBERTConfig
@@ -123,7 +124,7 @@ def load_model(directory: Path) -> "tuple[list[XBERT], Description]":
             own = {k.removeprefix(f"{index}."): v for k, v in tensors.items() if k.startswith(f"{index}.")}
             member.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in own.items()})
             members.append(member.eval())
-    except (OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{directory} does not hold a model of this version: {error}") from error
     return members, description
 

@@ -55,7 +55,7 @@ class XBERTConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for ``from_json``."""
-        return asdict(self)
+        return asdict(self) | {"known_words": list(self.known_words)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "XBERTConfig":

@@ -75,7 +75,7 @@ def assert_same_crystals(table: CrystalTable, again: CrystalTable) -> None:
 
 def given_tables(test: Callable) -> Callable:
     return settings(
-        max_examples=40,
+        max_examples=25,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )(given(tables)(test))
@@ -114,7 +114,7 @@ def turned(table: CrystalTable, angles: tuple[float, float, float]) -> CrystalTa
     return CrystalTable.from_arrays(table.ids, lattices, table.numbers_flat, table.frac_flat, table.offsets)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tables, st.tuples(*[st.floats(0, 6.2)] * 3))
 def test_turning_the_lattice_changes_no_fractional_coordinate(
     pairs: list[tuple[Crystal, dict]], angles: tuple[float, float, float]
@@ -132,8 +132,8 @@ def quartz() -> CrystalTable:
 
     atoms = ase.spacegroup.crystal(
         ["Si", "O"],
-        [(0.4697, 0, 0), (0.4135, 0.2669, 0.1191)],
-        154,
+        [(0.4697, 0, 2 / 3), (0.4135, 0.2669, 0.7858)],
+        spacegroup=154,
         cellpar=[4.916, 4.916, 5.405, 90, 90, 120],
     )
     lattice = np.array(atoms.cell)[[1, 0, 2]]

@@ -147,7 +147,7 @@ class Checkpoint:
             "n_rows": self.n_rows,
             "schedule": asdict(self.schedule),
             "param_groups": state["param_groups"],
-            "scheduler": {k: v for k, v in scheduler.state_dict().items() if k != "lr_lambdas"},
+            "scheduler": scheduler.state_dict(),
         }
         partial = self.directory / "last.ckpt.part"
         save_file(
