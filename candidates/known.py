@@ -1,8 +1,8 @@
 """Crystals whose topology is known from the literature, so that a screen can tell new from known.
 
 ``known.csv`` holds one claim a line, ``known_sources.csv`` its citation. The list is not complete and
-says nothing about crystals that are not on it. It has no use for magnetic order: claims about
-magnetic crystals are for the phase that the note names.
+says nothing about crystals that are not on it. A claim holds at ambient conditions and without
+magnetic order unless its note says otherwise.
 """
 
 import csv

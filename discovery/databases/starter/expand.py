@@ -59,19 +59,19 @@ def lattice(cell: Sequence[float], spacegroup: int) -> np.ndarray:
 
 
 @cache
-def standard_hall(spacegroup: int) -> int:
-    """Hall number of the setting in which facts are entered.
+def standard_halls() -> dict[int, int]:
+    """Return, by space group, the Hall number of the setting in which facts are entered.
 
     Unique axis b with cell choice 1, hexagonal axes, origin at the centre of inversion (choice 2).
     """
     import spglib
 
-    choices = {
-        kind.choice: hall
-        for hall in range(530, 0, -1)
-        if (kind := spglib.get_spacegroup_type(hall)) is not None and kind.number == spacegroup
-    }
-    return next(choices[choice] for choice in ("2", "H", "b", "b1", "") if choice in choices)
+    halls: dict[int, dict[str, int]] = {}
+    for hall in range(530, 0, -1):  # so that the first, standard setting of each choice is what stays
+        if (kind := spglib.get_spacegroup_type(hall)) is not None:
+            halls.setdefault(kind.number, {})[kind.choice] = hall
+    order = ("2", "H", "b1", "b", "")
+    return {number: next(by[c] for c in order if c in by) for number, by in halls.items()}
 
 
 def orbit(point: np.ndarray, cell: np.ndarray, rotations: np.ndarray, shifts: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ def expand(fact: Fact) -> Crystal:
     prototype = fact.prototype
     cell = lattice(fact.cell, prototype.spacegroup)
     values = dict(zip(prototype.parameters, fact.free, strict=True))
-    symmetry = spglib.get_symmetry_from_database(prototype.hall or standard_hall(prototype.spacegroup))
+    symmetry = spglib.get_symmetry_from_database(prototype.hall or standard_halls()[prototype.spacegroup])
     if symmetry is None:
         raise ValueError(f"{prototype.name}: there is no Hall number {prototype.hall}")
     numbers: list[int] = []

@@ -61,7 +61,7 @@ def test_rounded_special_position_is_not_doubled() -> None:
 def test_standard_setting(spacegroup: int, choice: str) -> None:
     import spglib
 
-    kind = spglib.get_spacegroup_type(expand.standard_hall(spacegroup))
+    kind = spglib.get_spacegroup_type(expand.standard_halls()[spacegroup])
     assert kind is not None
     assert (kind.number, kind.choice) == (spacegroup, choice)
 

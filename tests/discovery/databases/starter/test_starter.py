@@ -1,7 +1,10 @@
 """The bundled table: what it promises, and that it is what the facts say."""
 
+import re
 import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -141,3 +144,15 @@ def test_load_needs_no_heavy_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_docs_count_right_and_their_example_runs(
+    table: CrystalTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "starter.md").read_text(encoding="utf-8")
+    stated = {name.strip("`"): int(n) for name, n in re.findall(r"^\| (\S[^|]*?) \| (\d+) \|", page, re.M)}
+    counted = Counter(fact.family for fact in crystals()) + Counter(table.arrow["topology"].to_pylist())
+    assert stated == counted
+    for code in re.findall(r"```python\n(.*?)```", page, re.S):
+        exec(code, {})
+    assert capsys.readouterr().out.startswith(str(len(table)))
