@@ -28,6 +28,9 @@ def _utc(value: str) -> str:
 TOKEN_WORDS = ("spacegroup", "point_group", "crystal_system", "laue_class", "symmetry")
 """Keys of the five space-group words in `Candidate.tokens`, in the order in which the model reads them."""
 
+MASK = "[mask]"
+"""Stands among the words for one that the model was not told."""
+
 Text = Annotated[str, BeforeValidator(_storable)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]

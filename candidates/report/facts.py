@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from candidates.records import TOKEN_WORDS, Candidate
+from candidates.records import MASK, TOKEN_WORDS, Candidate
 from candidates.report.typeset import Runs, formula, indicator_group, plain, symmetry_symbol
 
 SOURCES = {
@@ -17,6 +17,7 @@ _UNKNOWN = {"", "Unknown", "unknown"}
 _WORD_TITLES = dict(
     zip(TOKEN_WORDS, ("Space group", "Point group", "Crystal system", "Laue class", "Symmetry"), strict=True)
 )
+_SYMBOLS = {"spacegroup", "point_group", "laue_class"}
 
 Fact = tuple[str, Runs, str | None]
 """Name, typeset value, and the address that the value links to."""
@@ -88,11 +89,11 @@ def tokens(candidate: Candidate) -> list[dict[str, Any]]:
     seen = dict(candidate.tokens)
     shown: list[dict[str, Any]] = []
     for key in TOKEN_WORDS:
-        value = plain(str(seen.pop(key, "not recorded")))
-        setting = (
-            symmetry_symbol(value) if key in {"spacegroup", "point_group", "laue_class"} else [("", value)]
-        )
-        shown.append({"name": _WORD_TITLES[key], "kind": "word", "value": setting})
+        word = plain(str(seen.pop(key, "")))
+        absent = "not told" if word == MASK else "" if word else "not recorded"
+        runs: Runs = symmetry_symbol(word) if key in _SYMBOLS else [("", word)]
+        value = [("", absent)] if absent else runs
+        shown.append({"name": _WORD_TITLES[key], "kind": "word", "value": value, "absent": bool(absent)})
     electrons = seen.pop("electrons", candidate.n_electrons)
     bits = plain(str(seen.pop("electron_bits", "")), 64)
     shown.append({"name": "Electrons", "kind": "bits", "value": bits, "text": _number(electrons)})

@@ -5,10 +5,10 @@ import json
 from io import StringIO
 
 import pytest
-from sample_records import make_candidate
 
 from candidates.export import export
 from candidates.records import Candidate
+from tests.sample_records import make_candidate
 
 FOUND = [make_candidate(1), make_candidate(2, band_gap=None, notes=['a "quoted", remark', "another\nline"])]
 

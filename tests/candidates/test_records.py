@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from sample_records import make_candidate, make_run
 
 from candidates.records import Candidate, RunRecord, candidate_id, tokens_seen
+from tests.sample_records import make_candidate, make_run
 
 
 def test_candidate_id_is_short_stable_and_depends_on_both() -> None:

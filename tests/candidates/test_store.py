@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
-from sample_records import RUN_ID, make_candidate, make_run
 
 from candidates.records import Candidate, RunRecord
 from candidates.schema import CandidateRow, RunRow
 from candidates.store import SORT_KEYS, AmbiguousError, NotFoundError, Store, StoreError
+from tests.sample_records import RUN_ID, make_candidate, make_run
 
 
 @pytest.fixture

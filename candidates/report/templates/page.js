@@ -51,7 +51,7 @@ addEventListener("DOMContentLoaded", () => {
       make("span", { class: "num" }, share.toFixed(3)))))];
 
   const tokenBody = {
-    word: (token) => [make("span", { class: "word" }, ...typeset(token.value))],
+    word: (token) => [make("span", { class: token.absent ? "word none" : "word" }, ...typeset(token.value))],
     bits, fractions,
     facts: (token) => [token.value.length ? factList(token.value) : "not recorded"],
   };

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_records import make_candidate, make_run
 
 from candidates.report import write_report
+from tests.sample_records import make_candidate, make_run
 
 pytestmark = pytest.mark.browser
 

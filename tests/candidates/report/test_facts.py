@@ -1,10 +1,10 @@
 """The details say what the record says, and link only where a link is safe."""
 
 import pytest
-from sample_records import make_candidate
 
 from candidates.report import facts
 from candidates.report.typeset import text
+from tests.sample_records import make_candidate
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,12 @@ def test_tokens_that_were_not_recorded_are_said_so_and_others_are_kept() -> None
     seen = facts.tokens(make_candidate(tokens={"volume": 12.5}))
     assert text(seen[0]["value"]) == "not recorded"
     assert seen[-1]["value"] == [("volume", [("", "12.5")], None)]
+
+
+def test_words_that_the_model_was_not_told_are_said_so() -> None:
+    seen = facts.tokens(make_candidate(tokens={"spacegroup": "[mask]", "point_group": "-42m"}))
+    assert seen[0]["value"] == [("", "not told")]
+    assert text(seen[1]["value"]) == "-42m"
 
 
 def test_structure_facts() -> None:

@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from sample_records import RUN_ID, make_candidate, make_run
 
 from candidates.records import Candidate, RunRecord
 from candidates.report import write_report
 from candidates.report.page import PAGE_SIZE, REFUSED_SHOWN, render
+from tests.sample_records import RUN_ID, make_candidate, make_run
 
 HOSTILE = (
     "</script><script>alert(1)</script>",

@@ -1,8 +1,7 @@
 """Bars and points lie where their numbers say."""
 
-from sample_records import make_candidate, make_run
-
 from candidates.report import pictures
+from tests.sample_records import make_candidate, make_run
 
 
 def test_funnel_begins_with_what_was_read_and_refused() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import typer
-from sample_records import RUN_ID, make_candidate, make_run
 from typer.testing import CliRunner
 
 from candidates.records import Candidate
 from candidates.store import SORT_KEYS, Store
 from discovery.cli import candidates as commands
+from tests.sample_records import RUN_ID, make_candidate, make_run
 
 app = typer.Typer()
 app.command()(commands.runs)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import typer
-from sample_records import RUN_ID, make_candidate, make_run
 from typer.testing import CliRunner
 
 from candidates.report import write_report
 from candidates.store import Store
 from discovery.cli.report import report
+from tests.sample_records import RUN_ID, make_candidate, make_run
 
 app = typer.Typer()
 app.command()(report)
