@@ -3,9 +3,10 @@
 import gzip
 import json
 import re
-from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from string import punctuation
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import numpy as np
 
@@ -50,36 +51,47 @@ def write_crystals(table: CrystalTable, path: Path | str) -> None:
 
 
 def _extxyz(table: CrystalTable) -> str:
-    from ase.io.extxyz import write_xyz
+    from ase.data import chemical_symbols
 
     names = [name for name in table.property_names if name.lower() not in EXTXYZ_KEYS]
     rows = table.arrow.select(names).to_pylist() if names else [{}] * len(table)
-    images = []
+    lines = []
     for crystal, row in zip(table, rows, strict=True):
-        atoms = crystal.to_atoms()
-        values = {"id": crystal.id} | row
-        atoms.info = {
-            name: _readable(value)
-            for name, value in values.items()
+        lattice = crystal.lattice.astype(np.float64)
+        cell = " ".join(f"{value:.9g}" for value in lattice.flat)
+        pairs = [
+            f"{_quoted(name)}={_value(value)}"
+            for name, value in ({"id": crystal.id} | row).items()
             if isinstance(value, str | bool | int | float)
-        }
-        images.append(atoms)
-    file = StringIO()
-    if images:
-        write_xyz(file, images)
-    return file.getvalue()
+        ]
+        lines += [
+            str(len(crystal.numbers)),
+            f'Lattice="{cell}" Properties=species:S:1:pos:R:3 {" ".join(pairs)} pbc="T T T"',
+        ]
+        for number, place in zip(crystal.numbers, crystal.frac_coords @ lattice, strict=True):
+            lines.append(f"{chemical_symbols[number]:2} {place[0]:.8f} {place[1]:.8f} {place[2]:.8f}")
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _readable(value: Any) -> Any:
-    """Return a value that extxyz reads back as it is; a text such as 007 or T needs its JSON form."""
-    from ase.io.extxyz import key_val_dict_to_str, key_val_str_to_dict
+def _value(value: str | bool | int | float) -> str:
+    """Return a value as the comment line of an extxyz file gives it back."""
+    from ase.io.extxyz import key_val_str_to_dict
 
     if not isinstance(value, str):
-        return value
-    line = key_val_dict_to_str({"key": value})
-    if len(line.splitlines()) == 1 and key_val_str_to_dict(line) == {"key": value}:
-        return value
-    return "_JSON " + json.dumps(value)
+        return "FT"[value] if isinstance(value, bool) else repr(value)
+    if value.isprintable():
+        read = key_val_str_to_dict(f"key={_quoted(value)}").get("key")
+        if isinstance(read, str) and read == value:
+            return _quoted(value)
+    # A text such as 007 or T would be taken for a number or truth value.
+    return _quoted("_JSON " + json.dumps(value))
+
+
+def _quoted(text: str) -> str:
+    if re.fullmatch(r"[\w.+-]+", text, re.ASCII):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _cif(table: CrystalTable) -> str:
@@ -114,7 +126,8 @@ def _fill(block: "gemmi.cif.Block", crystal: Crystal) -> None:
         raise ValueError(f"cannot write {crystal.id} as CIF: it has no cell; give it one, or leave it out")
     symbols = [gemmi.Element(int(z)).name for z in crystal.numbers]
     counts = {symbol: symbols.count(symbol) for symbol in sorted(set(symbols))}
-    block.set_pair("_xbert_id", gemmi.cif.quote(crystal.id))
+    # A CIF is ASCII; per cent escapes carry any other name through it.
+    block.set_pair("_xbert_id", gemmi.cif.quote(quote(crystal.id, safe=punctuation.replace("%", ""))))
     block.set_pair(
         "_chemical_formula_sum", gemmi.cif.quote(" ".join(f"{symbol}{n}" for symbol, n in counts.items()))
     )

@@ -33,7 +33,7 @@ def read_extxyz(text: str) -> Records:
     """Yield the crystals of an extended XYZ file; plain values of the comment line become properties."""
     from ase.io.extxyz import read_xyz
 
-    lines = text.splitlines(keepends=True)
+    lines = text.removesuffix("\n").split("\n")
     start = 0
     while start < len(lines):
         if not lines[start].strip():
@@ -49,7 +49,7 @@ def read_extxyz(text: str) -> Records:
         try:
             if end > len(lines):
                 raise UnreadableError(f"it ends {end - len(lines)} lines early", "export it again")
-            atoms = next(read_xyz(StringIO("".join(lines[start:end])), 0))
+            atoms = next(read_xyz(StringIO("\n".join(lines[start:end])), 0))
             yield _record(atoms, _id(atoms.info))
         except UnreadableError as error:
             yield error

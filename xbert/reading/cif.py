@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import gemmi
 import numpy as np
@@ -141,7 +142,7 @@ def _plausible(
 def _name(block: gemmi.cif.Block, several: bool) -> str | None:
     """Return the block's id; None where its name tells nothing, and the file's name tells more."""
     if stated := block.find_value("_xbert_id"):
-        return gemmi.cif.as_string(stated)
+        return unquote(gemmi.cif.as_string(stated))
     name = block.name.strip()
     if not name or _MADE_UP.fullmatch(name) or (not several and _FORMULA.fullmatch(name)):
         return None
