@@ -41,6 +41,10 @@ class Refusal:
 
 def check(crystal: Crystal, file: str = "", max_atoms: int = MAX_ATOMS) -> Refusal | None:
     """Return why a crystal cannot be used, or None when it can."""
+    beyond = [int(z) for z in crystal.numbers if not 0 <= z <= 255]
+    if beyond:
+        reason, remedy = _unknown_element(list(crystal.numbers).index(beyond[0]), beyond[0])
+        return Refusal(file, crystal.id, reason, remedy)
     _, refusals = check_table(CrystalTable.from_crystals([crystal]), file, max_atoms)
     return refusals[0] if refusals else None
 
@@ -157,13 +161,16 @@ def _cells(table: CrystalTable, good: np.ndarray) -> Wrong:
 def _elements(table: CrystalTable, good: np.ndarray) -> Wrong:
     unknown = (table.numbers_flat == 0) | (table.numbers_flat > MAX_ATOMIC_NUMBER)
     return [
-        (
-            row,
-            f"atom {atom + 1} has atomic number {table.numbers_flat[table.offsets[row] + atom]}",
-            f"give a real element (1–{MAX_ATOMIC_NUMBER}) at every site; remove dummy atoms",
-        )
+        (row, *_unknown_element(atom, table.numbers_flat[table.offsets[row] + atom]))
         for row, atom in _first_atoms(table, unknown, good)
     ]
+
+
+def _unknown_element(atom: int, number: int) -> tuple[str, str]:
+    return (
+        f"atom {atom + 1} has atomic number {number}",
+        f"give a real element (1–{MAX_ATOMIC_NUMBER}) at every site; remove dummy atoms",
+    )
 
 
 def _overlaps(table: CrystalTable, good: np.ndarray) -> Wrong:

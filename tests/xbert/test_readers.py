@@ -67,6 +67,7 @@ WRITERS = {
     "a.cif": write_cif,
     "POSCAR": write_poscar,
     "CONTCAR_relaxed": write_poscar,
+    "NaCl_POSCAR": write_poscar,
     "a.vasp": write_poscar,
     "a.extxyz": write_extxyz,
     "a.xyz": write_extxyz,

@@ -59,6 +59,11 @@ def test_a_good_crystal_passes() -> None:
     assert check(crystal(frac=NACL[1] + 100)) is None
 
 
+def test_atomic_numbers_beyond_a_byte_are_refused_too() -> None:
+    assert "atom 2 has atomic number 300" in check(crystal(numbers=[11, 300])).reason
+    assert "atom 1 has atomic number -3" in check(crystal(numbers=[-3, 17])).reason
+
+
 def test_a_table_keeps_its_good_rows_and_tells_all_others() -> None:
     crystals = []
     for i, (bad, _) in enumerate(BAD):

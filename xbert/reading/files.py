@@ -27,7 +27,8 @@ def format_of(path: Path) -> str | None:
     name = Path(path.name.lower().removesuffix(".gz"))
     if name.suffix in SUFFIXES:
         return SUFFIXES[name.suffix]
-    return "poscar" if name.name.startswith(("poscar", "contcar")) else None
+    named = name.name.startswith(("poscar", "contcar")) or name.name.endswith(("poscar", "contcar"))
+    return "poscar" if named else None
 
 
 def stem_of(path: Path) -> str:
