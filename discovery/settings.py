@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     )
     store_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL of the candidate store; without it a SQLite file in the user data directory.",
+        description="SQLAlchemy URL of the candidate store; without it SQLite in the user data directory.",
     )
     mp_api_key: SecretStr | None = Field(default=None, description="Materials Project API key, for `mp-api`.")
 

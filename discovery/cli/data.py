@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from discovery.cli.console import refuse
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from discovery.databases.info import DatabaseError
-
 app = typer.Typer(no_args_is_help=True, help="Databases of crystals: list, describe, fetch, import.")
+
+WIDTH = 120
+"""Columns of output that goes to no terminal."""
 
 EXTRA_NAMES = (
     ("optimade:URL", "any provider of the OPTIMADE network; discover data info optimade:URL"),
@@ -30,6 +33,7 @@ def list_databases() -> None:
       DISCOVER_DATA_DIR=/data/crystals discover data list
     """
     from rich.table import Table
+    from rich.text import Text
 
     from discovery.databases import catalogue
     from discovery.settings import get_settings
@@ -43,7 +47,7 @@ def list_databases() -> None:
             database = catalogue.get(name, settings)
             ready = database.is_ready()
             how = "" if ready else f"discover data fetch {name}"
-            table.add_row(name, "yes" if ready else "no", database.info.title, how)
+            table.add_row(name, "yes" if ready else "no", Text(database.info.title), how)
     for name, what in EXTRA_NAMES:
         table.add_row(name, "", what, "")
     _console().print(table)
@@ -162,17 +166,11 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        _fail(error)
-
-
-def _fail(error: "DatabaseError") -> NoReturn:
-    typer.echo(f"Error: {error.message}", err=True)
-    for line in error.remedy.splitlines():
-        typer.echo(f"  {line}", err=True)
-    raise typer.Exit(1)
+        refuse(error.message, error.remedy)
 
 
 def _console(stderr: bool = False) -> "Console":
     from rich.console import Console
 
-    return Console(stderr=stderr, soft_wrap=False)
+    made = Console(stderr=stderr)
+    return made if made.is_terminal else Console(stderr=stderr, width=WIDTH)

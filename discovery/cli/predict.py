@@ -1,11 +1,14 @@
 """``discover predict``: score any crystals."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from discovery.cli.console import INTERRUPTED, USAGE, default_workers, progress, refuse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def predict(
@@ -93,21 +96,16 @@ def _stamps(paths: list[str]) -> list[tuple[str, int, int]]:
     return [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
 
 
-def _print(table) -> None:  # type: ignore[no-untyped-def]
+def _print(table: "pa.Table") -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     shown = Table(caption="P(topological) = P(TI) + P(TSM); ± is the spread of the ensemble")
-    for title, justify in (
-        ("id", "left"),
-        ("formula", "left"),
-        ("space group", "right"),
-        ("P(topological)", "right"),
-        ("P(TI)", "right"),
-        ("P(TSM)", "right"),
-    ):
-        shown.add_column(title, justify=justify)  # type: ignore[arg-type]
+    for title in ("id", "formula"):
+        shown.add_column(title, overflow="fold")
+    for title in ("space group", "P(topological)", "P(TI)", "P(TSM)"):
+        shown.add_column(title, justify="right", no_wrap=True)
     errors = []
     for row in table.to_pylist():
         if row["error"]:

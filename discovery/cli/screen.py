@@ -3,11 +3,17 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from discovery.cli.console import INTERRUPTED, USAGE, default_workers, progress, refuse
+
+if TYPE_CHECKING:
+    from discovery.screening.screen import Result
+
+SHOWN = 15
+"""Candidates printed to the terminal; all are in the report."""
 
 
 def screen(
@@ -130,48 +136,41 @@ def _symbols(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _print(result) -> None:  # type: ignore[no-untyped-def]
+def _print(result: "Result") -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console()
-    funnel = Table(title=f"{result.run.database}: {result.run.n_input:,} crystals", title_justify="left")
-    for name, justify in (
-        ("filter", "left"),
-        ("removed", "right"),
-        ("left", "right"),
-        ("what it removes", "left"),
-    ):
-        funnel.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for step in result.run.funnel:
+    run = result.run
+    funnel = Table(title=f"{run.database}: {run.n_input:,} crystals", title_justify="left", box=None)
+    funnel.add_column("filter", no_wrap=True)
+    funnel.add_column("removed", justify="right", no_wrap=True)
+    funnel.add_column("left", justify="right", no_wrap=True)
+    funnel.add_column("what it removes")
+    for step in run.funnel:
         removed = f"{step.removed:,}" if step.enabled else "off"
-        funnel.add_row(
-            step.name,
-            removed,
-            f"{step.left:,}",
-            escape(step.description),
-            style="" if step.enabled else "dim",
-        )
+        style = "" if step.enabled else "dim"
+        funnel.add_row(step.name, removed, f"{step.left:,}", escape(step.description), style=style)
     console.print(funnel)
-    best = Table(title="best candidates", title_justify="left")
-    for name, justify in (
-        ("#", "right"), ("id", "left"), ("crystal", "left"), ("formula", "left"), ("space group", "left"),
-        ("P(topological)", "right"), ("P(TI)", "right"), ("benchmark", "right"), ("gap (eV)", "right"),
-    ):  # fmt: skip
-        best.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for c in result.candidates[:15]:
+    best = Table(title=f"ranked by the {run.model} model", title_justify="left", box=None)
+    for name in ("#", "P(topological)", "benchmark", "gap (eV)"):
+        best.add_column(name, justify="right", no_wrap=True)
+    for name in ("formula", "space group", "candidate", "crystal"):
+        best.add_column(name, no_wrap=name != "crystal", overflow="fold")
+    for c in result.candidates[:SHOWN]:
         best.add_row(
             str(c.rank),
-            c.id[:8],
-            escape(c.crystal_id),
+            f"{c.p_topological:.3f} ± {c.uncertainty:.3f}",
+            "?" if c.p_benchmark is None else f"{c.p_benchmark:.3f}",
+            "?" if c.band_gap is None else f"{c.band_gap:.3f}",
             c.formula,
             f"{c.spacegroup_symbol} ({c.spacegroup})",
-            f"{c.p_topological:.3f} ± {c.uncertainty:.3f}",
-            f"{c.p_ti:.3f}",
-            f"{c.p_benchmark:.3f}",
-            "?" if c.band_gap is None else f"{c.band_gap:.3f}",
+            c.id[:8],
+            escape(c.crystal_id),
         )
-    console.print(best)
-    if len(result.candidates) > 15:
-        typer.echo(f"and {len(result.candidates) - 15:,} more: discover candidates --run {result.run.id}")
+    if result.candidates:
+        console.print(best)
+    if len(result.candidates) > SHOWN:
+        more = len(result.candidates) - SHOWN
+        typer.echo(f"and {more:,} more: discover candidates --run {run.id}")

@@ -37,7 +37,7 @@ class Origin(BaseModel):
         path: path in the repository; a folder ends in ``/`` and is taken from the commit's archive.
         sha256: hash of the file at that commit; null for a folder.
         bytes: size of the file; null for a folder.
-        licence: licence of this file, as far as its origin states one.
+        licence: licence of this file, as far as it is known here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,7 +47,7 @@ class Origin(BaseModel):
     path: str
     sha256: str | None = None
     bytes: int | None = None
-    licence: str = "not stated by the origin"
+    licence: str = "not known here"
 
     def __str__(self) -> str:
         return f"{self.repository}@{self.commit[:7]}:{self.path}"

@@ -55,7 +55,7 @@ def apply_filters(rows: pa.Table, filters: list[Filter]) -> tuple[pa.Table, list
         if one.enabled:
             rows = rows.filter(pa.array(keep))
         elif dropped:
-            description += f"; off, would remove {dropped:,}"
+            description += f"; would remove {dropped:,}"
         steps.append(Step(one.name, description, one.enabled, dropped if one.enabled else 0, rows.num_rows))
     return rows, steps
 

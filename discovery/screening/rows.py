@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from candidates.known import find
 
+from candidates.known import find
 from candidates.records import Candidate, Literature, candidate_id, tokens_seen
 from discovery.databases.info import LABELS
 from discovery.screening.options import MAGNETIC_ELEMENTS
@@ -154,7 +154,7 @@ def _notes(row: dict[str, Any]) -> list[str]:
     if row.get("band_gap") is None:
         notes.append("no band gap in the database")
     if row.get("source"):
-        notes.append(f"structure: {row['source']}")
+        notes.append(str(row["source"]))
     if any(e.reported_by_paper for e in find(row["formula"], row["spacegroup"], include_paper=True)):
         notes.append("reported by the XBERT paper")
     return notes

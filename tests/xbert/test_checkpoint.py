@@ -25,7 +25,9 @@ from xbert.predict import Predictor, predict
 from xbert.symmetry import standardise
 
 CONFIG = XBERTConfig(outputs={"topology": 12}, width=32, layers=1, heads=2, feed_forward=32, graph_width=8)
-DESCRIBED = Description("toy", "none", CONFIG.to_json(), 2, ["a", "b", "c", "consensus"], [1.0, 2.0, 1.0, 0.5])
+DESCRIBED = Description(
+    "toy", "none", CONFIG.to_json(), 2, ["a", "b", "c", "consensus"], [1.0, 2.0, 1.0, 0.5]
+)
 
 
 @pytest.fixture
@@ -60,7 +62,11 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"format": 99}, "format 99"), ({"colour": "red"}, "colour"), ({"config": {"known_words": []}}, "version")],
+    [
+        ({"format": 99}, "format 99"),
+        ({"colour": "red"}, "colour"),
+        ({"config": {"known_words": []}}, "version"),
+    ],
 )
 def test_a_description_of_another_form_is_refused(
     members: list[XBERT], tmp_path: Path, change: dict, message: str

@@ -39,7 +39,12 @@ def test_computed_vectors_resemble_those_of_cgcnn(shared: Path) -> None:
 
 @pytest.mark.parametrize(
     ("numbers", "formula"),
-    [([31, 33], "GaAs"), ([83, 83, 34, 34, 34], "Bi2Se3"), ([8, 8, 8, 8], "O"), ([22, 8, 8, 22, 8, 8], "TiO2")],
+    [
+        ([31, 33], "GaAs"),
+        ([83, 83, 34, 34, 34], "Bi2Se3"),
+        ([8, 8, 8, 8], "O"),
+        ([22, 8, 8, 22, 8, 8], "TiO2"),
+    ],
 )
 def test_reduced_formulas(numbers: list[int], formula: str) -> None:
     assert reduced_formula(np.array(numbers)) == formula

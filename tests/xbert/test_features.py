@@ -20,7 +20,9 @@ def test_take_gathers_the_right_atoms(features: Features) -> None:
     part = features.take(np.array([5, 0]))
     first = slice(features.offsets[5], features.offsets[6])
     np.testing.assert_array_equal(part.numbers[: part.offsets[1]], features.numbers[first])
-    np.testing.assert_array_equal(part.distances[part.offsets[1] :], features.distances[: features.offsets[1]])
+    np.testing.assert_array_equal(
+        part.distances[part.offsets[1] :], features.distances[: features.offsets[1]]
+    )
 
 
 def test_features_survive_the_disk(features: Features, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from xbert.symmetry import standardise
 
 
 def _one(lattice: np.ndarray, numbers: list[int], frac: np.ndarray) -> CrystalTable:
-    return CrystalTable.from_crystals([Crystal("x", np.asarray(lattice), np.array(numbers), np.asarray(frac))])
+    return CrystalTable.from_crystals(
+        [Crystal("x", np.asarray(lattice), np.array(numbers), np.asarray(frac))]
+    )
 
 
 def test_face_centred_cubic_has_twelve_equal_neighbours() -> None:
@@ -105,5 +107,10 @@ def test_ties_at_the_last_neighbour_are_broken_by_surroundings_not_by_order() ->
     kinds = []
     for crystal in (one, other):
         graphs = build_graphs(CrystalTable.from_crystals([crystal]))
-        kinds.append(sorted((int(z), crystal.numbers[n].tolist()) for z, n in zip(crystal.numbers, graphs.neighbours, strict=True)))
+        kinds.append(
+            sorted(
+                (int(z), crystal.numbers[n].tolist())
+                for z, n in zip(crystal.numbers, graphs.neighbours, strict=True)
+            )
+        )
     assert kinds[0] == kinds[1]

@@ -29,7 +29,10 @@ def test_more_electrons_than_the_token_holds_are_refused() -> None:
     grid = np.stack(np.meshgrid(*[np.arange(6)] * 3), -1).reshape(-1, 3)
     frac = (grid + np.random.default_rng(0).uniform(-0.2, 0.2, grid.shape)) / 6
     cell = Crystal(
-        "lead", np.diag([20.0, 21, 22]).astype(np.float32), np.full(216, 82, np.uint8), frac.astype(np.float32)
+        "lead",
+        np.diag([20.0, 21, 22]).astype(np.float32),
+        np.full(216, 82, np.uint8),
+        frac.astype(np.float32),
     )
     error = standardise_rows(CrystalTable.from_crystals([cell])).column("error").to_pylist()[0]
     assert error is not None

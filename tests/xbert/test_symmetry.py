@@ -33,14 +33,18 @@ def test_supercell_rotation_origin_and_order_do_not_matter(crystal: Crystal) -> 
 
 def test_both_tolerances_are_reported() -> None:
     crystal = sample_crystals()[2]
-    bent = Crystal("bent W", crystal.lattice * np.array([[1.01], [1], [1]]), crystal.numbers, crystal.frac_coords)
+    bent = Crystal(
+        "bent W", crystal.lattice * np.array([[1.01], [1], [1]]), crystal.numbers, crystal.frac_coords
+    )
     result = standardise(CrystalTable.from_crystals([bent]))
     assert result.spacegroup[0] == 229
     assert result.spacegroup_tight[0] not in (0, 229)
 
 
 def test_a_crystal_without_symmetry_data_is_a_failure_with_its_reason() -> None:
-    flat = Crystal("flat", np.zeros((3, 3), np.float32), np.array([6], np.uint8), np.zeros((1, 3), np.float32))
+    flat = Crystal(
+        "flat", np.zeros((3, 3), np.float32), np.array([6], np.uint8), np.zeros((1, 3), np.float32)
+    )
     result = standardise(CrystalTable.from_crystals([*sample_crystals()[:1], flat]))
     assert result.rows.tolist() == [0]
     assert "0.1 Å" in result.failures[1]

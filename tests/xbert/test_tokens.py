@@ -25,7 +25,13 @@ def test_vocabulary_has_every_word_once_and_a_mask() -> None:
 
 def test_words_of_a_group_point_into_the_vocabulary() -> None:
     names = {index: word for word, index in vocabulary().items()}
-    assert [names[i] for i in words_of_groups()[216]] == ["F-43m", "-43m", "cubic", "m-3m", "noncentrosymmetric"]
+    assert [names[i] for i in words_of_groups()[216]] == [
+        "F-43m",
+        "-43m",
+        "cubic",
+        "m-3m",
+        "noncentrosymmetric",
+    ]
     assert len({tuple(row) for row in words_of_groups()[1:].tolist()}) == 230
 
 

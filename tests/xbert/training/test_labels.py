@@ -54,8 +54,10 @@ def test_blind_trivials_are_dropped_and_the_rest_stays(labels) -> None:
 
 
 def test_an_unknown_class_is_refused_with_column_and_word(tmp_path: Path) -> None:
-    path = _write(tmp_path / "l.parquet", mp_id=["a"], materiae_soc=["Weyl"], tqc_class=[None], arsenal=[None])
-    with pytest.raises(ValueError, match="Weyl.*materiae_soc"):
+    path = _write(
+        tmp_path / "l.parquet", mp_id=["a"], materiae_soc=["Weyl"], tqc_class=[None], arsenal=[None]
+    )
+    with pytest.raises(ValueError, match=r"Weyl.*materiae_soc"):
         read_topology_labels(path)
 
 

@@ -1,0 +1,129 @@
+import pyarrow as pa
+import pytest
+
+from discovery.screening.filters import apply_filters, filters_before_prediction
+from discovery.screening.options import ScreenOptions
+from tests.sample_crystals import sample_table
+from xbert.scoring import standardise_rows
+
+OFF = {
+    "keep_odd": True,
+    "keep_metals": True,
+    "keep_labelled": True,
+    "keep_known": True,
+    "keep_magnetic": True,
+    "keep_duplicates": True,
+    "max_atoms": 0,
+    "max_hull": float("inf"),
+}
+
+
+@pytest.fixture(scope="module")
+def rows() -> pa.Table:
+    """Si, GaAs, W, Cu, ZnO, SiO2, TiO2, Bi2Se3 with what a database may say of them."""
+    table = standardise_rows(sample_table())
+    columns: dict[str, list] = {
+        "label_materiae": [None, None, None, None, None, None, "Triv_Ins", "TI"],
+        "label_tqc": [None, "trivial", "SM", None, None, None, None, None],
+        "label_arsenal": ["trivial", None, None, None, "TI|trivial", None, None, None],
+        "band_gap": [0.6, 0.2, 0.0, 0.0, None, 5.7, 1.8, 0.3],
+        "e_above_hull": [0.0, 0.2, None, 0.0, 0.0, 0.05, 0.0, 0.0],
+        "topology": ["trivial", "trivial", None, "unknown", "trivial", "trivial", None, "strong TI"],
+        "phase": ["insulator", "insulator", "metal", "metal", "insulator", "insulator", None, "insulator"],
+    }
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values))
+    return table
+
+
+def _left(rows: pa.Table, **options) -> list[str]:
+    kept, _ = apply_filters(rows, filters_before_prediction(ScreenOptions(**(OFF | options))))
+    return kept.column("id").to_pylist()
+
+
+EVERYTHING = ["Si", "GaAs", "W", "Cu", "ZnO", "SiO2", "TiO2", "Bi2Se3"]
+
+
+def test_every_filter_can_be_switched_off(rows: pa.Table) -> None:
+    assert _left(rows) == EVERYTHING
+
+
+@pytest.mark.parametrize(
+    ("option", "removed"),
+    [
+        ({"no_inversion": True}, {"Si", "W", "Cu", "TiO2", "Bi2Se3"}),
+        # GaAs (216) lacks inversion and yet has an indicator: the two filters differ.
+        ({"undiagnosable": True}, {"Si", "GaAs", "W", "Cu", "TiO2", "Bi2Se3"}),
+        ({"keep_odd": False}, {"Cu"}),
+        ({"keep_metals": False}, {"W", "Cu"}),
+        ({"drop_gapless": True}, {"W", "Cu"}),
+        ({"keep_labelled": False}, {"W", "ZnO", "Bi2Se3"}),
+        ({"keep_known": False}, {"Bi2Se3"}),
+        ({"keep_magnetic": False, "magnetic_elements": ("Ti",)}, {"TiO2"}),
+        ({"max_atoms": 5}, {"SiO2", "TiO2"}),
+        ({"with_elements": ("O", "Si")}, set(EVERYTHING) - {"SiO2"}),
+        ({"without_elements": ("O", "Si")}, {"Si", "ZnO", "SiO2", "TiO2"}),
+        ({"max_hull": 0.1}, {"GaAs"}),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_each_filter_removes_what_it_says(rows: pa.Table, option: dict, removed: set[str]) -> None:
+    assert set(EVERYTHING) - set(_left(rows, **option)) == removed
+
+
+def test_the_funnel_counts_filters_that_are_off_without_removing(rows: pa.Table) -> None:
+    _, steps = apply_filters(rows, filters_before_prediction(ScreenOptions(**OFF)))
+    gapless = next(step for step in steps if step.name == "gapless")
+    assert (gapless.enabled, gapless.removed, gapless.left) == (False, 0, 8)
+    assert "would remove 2" in gapless.description
+
+
+def test_each_step_leaves_what_the_next_begins_with(rows: pa.Table) -> None:
+    kept, steps = apply_filters(rows, filters_before_prediction(ScreenOptions()))
+    left = rows.num_rows
+    for step in steps:
+        assert step.left == left - step.removed
+        left = step.left
+    assert left == kept.num_rows
+
+
+def test_of_duplicates_the_one_lowest_on_the_hull_stays(rows: pa.Table) -> None:
+    copies = pa.concat_tables([rows, rows.slice(1, 1), rows.slice(5, 1)])
+    hull = [*rows.column("e_above_hull").to_pylist(), 0.1, None]
+    copies = copies.set_column(copies.column_names.index("e_above_hull"), "e_above_hull", pa.array(hull))
+    copies = copies.set_column(0, "id", pa.array([*EVERYTHING, "lower", "unknown"]))
+    left = _left(copies, keep_duplicates=False)
+    assert "lower" in left
+    assert "GaAs" not in left
+    assert "SiO2" in left
+    assert "unknown" not in left
+
+
+def test_finds_of_the_paper_are_not_removed_as_known() -> None:
+    from discovery.databases.starter import load
+
+    table = load()
+    names = table.arrow.column("formula").to_pylist()
+    row = next(i for i, name in enumerate(names) if sorted(name) == sorted("Ag2HgSnSe4"))
+    one = table.slice(row, 1)
+    facts = standardise_rows(one.keep([]))
+    for name in (
+        "label_materiae",
+        "label_tqc",
+        "label_arsenal",
+        "band_gap",
+        "e_above_hull",
+        "topology",
+        "phase",
+    ):
+        facts = facts.append_column(name, one.arrow.column(name))
+    kept, _ = apply_filters(
+        facts, filters_before_prediction(ScreenOptions(no_inversion=True, undiagnosable=True))
+    )
+    assert kept.num_rows == 1
+
+
+@pytest.mark.parametrize("option", ["with_elements", "without_elements", "magnetic_elements"])
+def test_unknown_elements_are_refused_by_name(option: str) -> None:
+    with pytest.raises(ValueError, match="Xx"):
+        ScreenOptions(**{option: ("Ag", "Xx")})
