@@ -206,6 +206,24 @@ def test_the_limit_on_atoms_is_passed_on(tmp_path: Path) -> None:
     assert "2 atoms, more than 1" in refusals[0].reason
 
 
+@pytest.mark.parametrize("name", ["a.cif", "POSCAR", "a.extxyz", "a.json", "ase.json", "a.parquet"])
+def test_no_damage_to_a_file_raises(name: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / name
+    WRITERS[name](path)
+    whole = path.read_bytes()
+    told = 0
+    for _ in range(40):
+        start, stop = sorted(rng.integers(0, len(whole), 2))
+        filler = rng.choice(
+            [b"", b"nan", b"-2", b"1e400", b"?", b"\n", b"'", b"99999999999", b"null", b"\xff"]
+        )
+        path.write_bytes(whole[:start] + bytes(filler) + whole[min(stop, start + 12) :])
+        crystals, refusals = read_all(path)
+        told += len(crystals) + len(refusals)
+    assert told >= 40
+
+
 class TestPoscar:
     DIRECT = "salt\n1.0\n 0 2.82 2.82\n 2.82 0 2.82\n 2.82 2.82 0\nNa Cl\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
 
@@ -237,8 +255,17 @@ class TestPoscar:
         assert self.read(old.replace("salt", "Na Cl"), tmp_path)[0][0].numbers.tolist() == [11, 17]
         assert "does not name its elements" in self.read(old, tmp_path)[1][0].reason
 
+    def test_a_count_beyond_the_file_is_refused_before_memory_is_asked_for(self, tmp_path: Path) -> None:
+        refusal = self.read(self.DIRECT.replace("1 1", "1 99999999999"), tmp_path)[1][0]
+        assert "counts 100000000000 atoms but ends after 10 lines" in refusal.reason
+
 
 class TestExtxyz:
+    @pytest.mark.parametrize("count", ["-2", "-1", "1e3", "two"])
+    def test_a_count_that_is_none_ends_the_file(self, count: str, tmp_path: Path) -> None:
+        (tmp_path / "a.xyz").write_text(f"{count}\ncomment\nH 0 0 0\n")
+        assert f"line 1 should be a number of atoms, not '{count}'" in read_all(tmp_path)[1][0].reason
+
     def test_comment_line_becomes_properties(self, tmp_path: Path) -> None:
         atoms = salt().to_atoms()
         atoms.info = {"material_id": "mp-22862", "gap": 5.0, "ok": True, "n": 3, "text": "a b", "v": [1, 2]}

@@ -90,6 +90,16 @@ def test_fetch_from_a_mirror_that_is_not_there(tmp_path: Path, monkeypatch: pyte
     assert "DISCOVER_MIRROR" in result.stderr
 
 
+def test_an_interrupted_fetch_says_that_it_can_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("discovery.databases.build.fetch", interrupted)
+    result = run("fetch", "mp")
+    assert result.exit_code == 130
+    assert "goes on where it stopped" in result.stderr
+
+
 def test_fetch_of_what_needs_no_fetching() -> None:
     assert "needs no fetching" in run("fetch", "starter").stdout
     assert run("fetch", "nothing").exit_code == 1

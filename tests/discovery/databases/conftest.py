@@ -4,7 +4,8 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from website import Website, serve
+
+from tests.discovery.databases.website import Website, serve
 
 
 @pytest.fixture

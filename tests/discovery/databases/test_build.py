@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from website import Website
 
 from discovery.databases import catalogue
 from discovery.databases.build import fetch
@@ -14,6 +13,7 @@ from discovery.databases.download import ChecksumError, Downloader, NotThereErro
 from discovery.databases.facts import origins
 from discovery.databases.info import DatabaseError
 from discovery.settings import Settings
+from tests.discovery.databases.website import Website
 
 REPOSITORY = "fxcoudert/topology_databases"
 

@@ -3,11 +3,11 @@ import json
 from pathlib import Path
 
 import pytest
-from website import Website
 
 from discovery.databases.download import ChecksumError, Downloader, DownloadError, NotThereError
 from discovery.databases.info import Origin
 from discovery.settings import Settings
+from tests.discovery.databases.website import Website
 
 CONTENT = bytes(range(256)) * 4000
 COMMIT = "c" * 40

@@ -8,13 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from pydantic import SecretStr
-from website import serve
 
 from discovery.databases import catalogue
 from discovery.databases.entries import from_optimade, from_summaries
 from discovery.databases.info import DatabaseError, DatabaseNotReady
 from discovery.databases.remote import MaterialsProjectApi, OptimadeDatabase
 from discovery.settings import Settings
+from tests.discovery.databases.website import serve
 
 
 def entry(identifier: str, **attributes: Any) -> dict[str, Any]:
