@@ -199,6 +199,17 @@ def test_ids_are_unique_over_all_files(tmp_path: Path) -> None:
     assert ids == ["x", "x#2", "x#2#2", "x#3", "y", "c", "c#2", "c#3"]
 
 
+def test_refused_blocks_are_named_as_the_crystal_would_be(tmp_path: Path) -> None:
+    text = (Path(__file__).parent / "reading" / "ZnS.cif").read_text()
+    half = text.replace("0.3748 1", "0.3748 0.5")
+    (tmp_path / "mp-1.cif").write_text(half)
+    (tmp_path / "mp-2.cif").write_text("data_global\n_journal_year 2020\n" + text)
+    (tmp_path / "mp-3.cif").write_text(text + half.replace("data_ZnS", "data_other"))
+    crystals, refusals = read_all(tmp_path)
+    assert [crystal.id for crystal in crystals] == ["mp-2", "ZnS"]
+    assert [refusal.id for refusal in refusals] == ["mp-1", "global", "other"]
+
+
 def test_the_limit_on_atoms_is_passed_on(tmp_path: Path) -> None:
     write_cif(tmp_path / "a.cif")
     crystals, refusals = read_all(tmp_path, max_atoms=1)

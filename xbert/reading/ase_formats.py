@@ -21,11 +21,14 @@ def read_poscar(text: str) -> Records:
     from ase.io.vasp import read_vasp
 
     lines = text.splitlines()
-    counts = lines[5].split() if len(lines) > 5 else []
-    if counts and all(count.isdigit() for count in counts) and not _names(lines[0], len(counts)):
+    old, new = (line.split() for line in (*lines, *[""] * 7)[5:7])
+    counts = next((words for words in (old, new) if words and all(map(str.isdigit, words))), [])
+    if counts is old and counts and not _names(lines[0], len(counts)):
         raise UnreadableError(
             "it does not name its elements (VASP 4 format)", "write the element symbols above the atom counts"
         )
+    if (atoms := sum(map(int, counts))) > len(lines):
+        raise UnreadableError(f"it counts {atoms} atoms but ends after {len(lines)} lines", "export it again")
     yield _record(read_vasp(StringIO(text)), None)
 
 
@@ -39,13 +42,13 @@ def read_extxyz(text: str) -> Records:
         if not lines[start].strip():
             start += 1
             continue
-        try:
-            end = start + 2 + int(lines[start])
-        except ValueError:
+        count = lines[start].strip()
+        if not (count.isascii() and count.isdigit()):
             raise UnreadableError(
-                f"line {start + 1} should be a number of atoms, not {lines[start].strip()[:40]!r}",
+                f"line {start + 1} should be a number of atoms, not {count[:40]!r}",
                 "correct the file from there on; what stands above was read",
-            ) from None
+            )
+        end = start + 2 + int(count)
         try:
             if end > len(lines):
                 raise UnreadableError(f"it ends {end - len(lines)} lines early", "export it again")
@@ -70,15 +73,17 @@ def read_database(path: Path, kind: str, stem: str) -> Records:
     from ase.db import connect
 
     for row in connect(str(path), type=kind, use_lock_file=False).select():
-        pairs = dict(row.key_value_pairs)
-        name = _id(pairs) or f"{stem}#{row.id}"
-        properties = plain_properties(pairs | {"energy": row.get("energy")})
+        name = f"{stem}#{row.id}"
         try:
-            yield _periodic(
-                name, np.asarray(row.cell), row.numbers, np.asarray(row.positions), row.pbc, properties
-            )
+            pairs = dict(row.key_value_pairs)
+            name = _id(pairs) or name
+            properties = plain_properties(pairs | {"energy": row.get("energy")})
+            cell, positions = np.array(row.cell, dtype=float), np.array(row.positions, dtype=float)
+            yield _periodic(name, cell, row.numbers, positions, row.pbc, properties)
         except UnreadableError as error:
             yield UnreadableError(error.reason, error.remedy, name)
+        except Exception as error:  # an odd row loses only itself
+            yield UnreadableError(f"its row {row.id} cannot be read ({error})", "write the row again", name)
 
 
 def _names(comment: str, kinds: int) -> bool:

@@ -39,7 +39,9 @@ def read(text: str) -> Records:
         try:
             yield _crystal(block, name)
         except UnreadableError as error:
-            yield UnreadableError(error.reason, error.remedy, name or block.name or None)
+            # A block that describes the file must not take the file's name from the crystal in it.
+            told = name if _has_atoms(block) else block.name or None
+            yield UnreadableError(error.reason, error.remedy, told)
 
 
 def _blocks(text: str) -> Iterator[gemmi.cif.Block | UnreadableError]:
@@ -165,4 +167,5 @@ def _text(formula: dict[int, float]) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    """Return gemmi's message, with ``string:3:17(48)`` as a line of the block."""
+    return re.sub(r"^string:(\d+)[:\d]*(?:\(\d+\))?:?", r"line \1:", str(error).splitlines()[0])

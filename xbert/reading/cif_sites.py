@@ -51,13 +51,14 @@ def read_sites(block: gemmi.cif.Block, formula: dict[int, float]) -> Sites:
     labels = find_column(block, ["_atom_site_label"])
     types = find_column(block, ["_atom_site_type_symbol"])
     labels = labels or types
-    if {len(axes[1]), len(axes[2]), len(labels)} != {n}:
+    flags = find_column(block, ["_atom_site_calc_flag"]) or ["?"] * n
+    occupancies = find_column(block, ["_atom_site_occupancy"]) or ["?"] * n
+    if {len(axes[1]), len(axes[2]), len(labels), len(types or labels), len(flags), len(occupancies)} != {n}:
         raise UnreadableError(
-            "its sites lack a coordinate or a label", "give label, x, y and z for each site"
+            "its sites lack a coordinate or a label", "give label, x, y and z of each site in one loop"
         )
     frac = np.array([[_coordinate(text) for text in axis] for axis in axes]).T
-    kept = [flag != "dum" for flag in find_column(block, ["_atom_site_calc_flag"])] or [True] * n
-    rows = [row for row in range(n) if kept[row]]
+    rows = [row for row in range(n) if flags[row] != "dum"]
     for row in rows:
         if not np.isfinite(frac[row]).all():
             raise UnreadableError(
@@ -65,13 +66,12 @@ def read_sites(block: gemmi.cif.Block, formula: dict[int, float]) -> Sites:
                 "give every atom finite fractional coordinates, or leave it out",
             )
     numbers = [_atomic_number(types[row] if types else "", labels[row], tuple(formula)) for row in rows]
-    occupancies = find_column(block, ["_atom_site_occupancy"])
-    if occupancies:
-        values = [_occupancy(occupancies[row], labels[row]) for row in rows]
-        chosen = _ordered(values, numbers, frac[rows], [labels[row] for row in rows])
-        rows, numbers = [rows[i] for i in chosen], [numbers[i] for i in chosen]
+    values = [_occupancy(occupancies[row], labels[row]) for row in rows]
+    chosen = _ordered(values, numbers, frac[rows], [labels[row] for row in rows])
+    rows, numbers = [rows[i] for i in chosen], [numbers[i] for i in chosen]
     stated = find_column(block, ["_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity"])
-    multiplicities = [int(stated[row]) for row in rows] if stated and all(map(str.isdigit, stated)) else []
+    countable = len(stated) == n and all(map(str.isdigit, stated))
+    multiplicities = [int(stated[row]) for row in rows] if countable else []
     return Sites(np.array(numbers, dtype=np.int64), frac[rows], multiplicities)
 
 

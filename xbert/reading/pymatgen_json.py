@@ -86,8 +86,6 @@ def _record(structure: Mapping[str, Any], name: str | None, properties: dict[str
     from ase.data import atomic_numbers
 
     lattice = np.array(structure["lattice"]["matrix"], dtype=np.float64)
-    if lattice.shape != (3, 3):
-        raise UnreadableError(f"its lattice has the shape {lattice.shape}, not (3, 3)", "give three vectors")
     numbers, frac_coords = [], []
     for i, site in enumerate(structure["sites"], start=1):
         kinds: dict[str, float] = {}

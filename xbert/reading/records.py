@@ -27,6 +27,15 @@ class Record:
     frac_coords: np.ndarray
     properties: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        n = len(self.numbers)
+        if self.lattice.shape != (3, 3) or self.frac_coords.shape != (n, 3):
+            raise UnreadableError(
+                f"it has {n} atoms, coordinates of shape {self.frac_coords.shape} "
+                f"and a lattice of shape {self.lattice.shape}",
+                "give three lattice vectors and three coordinates for each atom",
+            )
+
 
 class UnreadableError(Exception):
     """A crystal that cannot be read.
