@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli.console import refuse
+from discovery.cli.console import INTERRUPTED, refuse
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,9 +118,12 @@ def fetch(
         return
     from discovery.cli.data_tables import progress
 
-    with plain_errors(), progress(_console(stderr=True)) as report:
-        fetched = build.fetch(settings, again=again, report=report, workers=workers)
-        notes = catalogue.get(name, settings).notes()
+    try:
+        with plain_errors(), progress(_console(stderr=True)) as report:
+            fetched = build.fetch(settings, again=again, report=report, workers=workers)
+            notes = catalogue.get(name, settings).notes()
+    except KeyboardInterrupt:
+        refuse("Interrupted.", "The same command goes on where it stopped.", INTERRUPTED)
     verb = "Made" if fetched.made else "Already here:"
     typer.echo(f"{verb} {', '.join(fetched.made) or 'everything'} in {settings.data_dir}")
     typer.echo(f"{fetched.structures:,} crystals, {fetched.labels:,} rows of labels.")
