@@ -42,6 +42,10 @@ def read(text: str) -> Records:
             # A block that describes the file must not take the file's name from the crystal in it.
             told = name if _has_atoms(block) else block.name or None
             yield UnreadableError(error.reason, error.remedy, told)
+        except Exception as error:  # an odd block loses only itself
+            yield UnreadableError(
+                f"it cannot be read ({type(error).__name__}: {error})", "export it again", name
+            )
 
 
 def _blocks(text: str) -> Iterator[gemmi.cif.Block | UnreadableError]:

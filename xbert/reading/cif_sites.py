@@ -59,6 +59,8 @@ def read_sites(block: gemmi.cif.Block, formula: dict[int, float]) -> Sites:
         )
     frac = np.array([[_coordinate(text) for text in axis] for axis in axes]).T
     rows = [row for row in range(n) if flags[row] != "dum"]
+    if not rows:
+        raise UnreadableError("it has only dummy atoms", "export the real atoms")
     for row in rows:
         if not np.isfinite(frac[row]).all():
             raise UnreadableError(

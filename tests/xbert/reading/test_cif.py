@@ -336,6 +336,11 @@ def test_dummy_atoms_are_left_out() -> None:
     assert only(text).numbers.tolist() == [14]
 
 
+def test_nothing_but_dummy_atoms() -> None:
+    text = cubic(4, sites="Q1 .1 .1 .1 dum", tags="label fract_x fract_y fract_z calc_flag")
+    assert "only dummy atoms" in refusal(text).reason
+
+
 def test_uncertainties_capitals_and_dotted_names() -> None:
     text = cubic(4, sites="Si 0.1234(5) 0 0").replace("_cell_length_a 4", "_Cell_Length_A 4.000(2)")
     assert only(text).frac_coords[0, 0] == 0.1234
