@@ -1,7 +1,7 @@
 """Run what README and docs show, page by page, in an empty directory.
 
-Lines of ``console`` blocks that begin with ``$`` go through a shell, ``python`` blocks through the interpreter. A
-block under a comment ``<!-- not run: REASON -->`` is skipped, and only then.
+Lines of ``console`` blocks that begin with ``$`` go through a shell, ``python`` blocks through the
+interpreter. A block under a comment ``<!-- not run: REASON -->`` is skipped, and only then.
 """
 
 import os
@@ -18,7 +18,9 @@ from tests.sample_crystals import sample_atoms, sample_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"(?P<comment><!-- not run: [^>]+-->\n)?```(?P<kind>console|python)\n(?P<body>.*?)```", re.S)
+BLOCK = re.compile(
+    r"(?P<comment><!-- not run: [^>]+-->\n)?```(?P<kind>console|python)\n(?P<body>.*?)```", re.S
+)
 
 
 def _blocks(page: Path) -> Iterator[tuple[str, str]]:
@@ -48,7 +50,9 @@ def test_examples_run(page: Path, tmp_path: Path) -> None:
             command = [sys.executable, "-c", body]
         else:
             command = ["bash", "-euo", "pipefail", "-c", _script(body)]
-        done = subprocess.run(command, cwd=place, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=place, env=os.environ | {"PATH": path}, capture_output=True, text=True
+        )
         assert done.returncode == 0, f"{body}\n{done.stdout}\n{done.stderr}"
 
 

@@ -33,7 +33,7 @@ _BLOCKS = "spdf"
 
 @cache
 def element_facts() -> tuple[dict[str, str], ...]:
-    """Return the rows of ``elements.csv``, hydrogen first; a missing value is an empty string."""
+    """Return the rows of ``elements.csv``, hydrogen to oganesson; a missing value is an empty string."""
     with FACTS.open(newline="", encoding="utf-8") as file:
         return tuple(csv.DictReader(file))
 
@@ -52,7 +52,7 @@ def element_vectors() -> np.ndarray:
     radius, valence electrons (1–12), ionisation energy, electron affinity, block, molar volume.
     """
     vectors = np.zeros((MAX_Z + 1, N_FEATURES), dtype=np.float32)
-    for row in element_facts():
+    for row in element_facts()[:MAX_Z]:
         hot = [int(row["group"] or 0), 19 + int(row["period"]) - 1]
         start = 26
         for name, low, high in _BINNED:
@@ -74,24 +74,6 @@ def _bin(text: str, low: float, high: float, start: int) -> list[int]:
     if not text:
         return []
     return [start + min(max(int((float(text) - low) / (high - low) * _BINS), 0), _BINS - 1)]
-
-
-def reduced_formula(numbers: np.ndarray) -> str:
-    """Return the formula of the atoms divided by its greatest common divisor, by electronegativity.
-
-    Args:
-        numbers: (n,) atomic numbers.
-    """
-    z, counts = np.unique(np.asarray(numbers), return_counts=True)
-    counts = counts // np.gcd.reduce(counts)
-    order = sorted(range(len(z)), key=lambda i: (_electronegativity()[z[i]], symbols()[z[i]]))
-    return "".join(symbols()[z[i]] + (str(counts[i]) if counts[i] > 1 else "") for i in order)
-
-
-@cache
-def _electronegativity() -> tuple[float, ...]:
-    # Elements without a Pauling value sort last.
-    return (0.0, *(float(row["electronegativity"] or 9.0) for row in element_facts()))
 
 
 def _write_facts() -> None:
@@ -121,8 +103,11 @@ def _write_facts() -> None:
                 "log_molar_volume",
             ]
         )
-        for z in range(1, MAX_Z + 1):
+        for z in range(1, 119):
             element = Element.from_Z(z)
+            if z > MAX_Z:  # of the heaviest only the names are known well
+                writer.writerow([z, element.symbol, *[""] * 9])
+                continue
             f_block = 57 <= z <= 71 or 89 <= z <= 103
             ionization = element.ionization_energies[0] if element.ionization_energies else None
             volume = element.data.get("Molar volume")

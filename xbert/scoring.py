@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from xbert.crystals import Crystal, CrystalTable
-from xbert.elements import MAX_Z, reduced_formula, symbols
+from xbert.elements import MAX_Z, symbols
 from xbert.features import Features, features_of
+from xbert.formulas import reduced_formulas
 from xbert.predict import Predictor
 from xbert.symmetry import standardise
 from xbert.tokens import MAX_ELECTRONS
@@ -72,13 +73,10 @@ def standardise_rows(table: CrystalTable, checked: bool = False) -> pa.Table:
     for row, crystal in zip(rows, result.crystals, strict=True):
         primitive[int(row)] = crystal
     cells = CrystalTable.from_crystals(primitive)
-    formulas = [
-        reduced_formula(crystal.numbers) if row not in errors else None
-        for row, crystal in enumerate(primitive)
-    ]
+    failed = pa.array([row in errors for row in range(n)], pa.bool_())
     return cells.with_columns(
         {
-            "formula": pa.array(formulas, pa.string()),
+            "formula": pc.if_else(failed, None, reduced_formulas(cells)),
             "spacegroup": pa.array(spacegroup, pa.int16()),
             "spacegroup_tight": pa.array(tight, pa.int16()),
             "n_atoms": pa.array(cells.n_atoms, pa.int32()),

@@ -115,8 +115,8 @@ def write_labels(directory: Path, sources: labels.Sources) -> None:
 
 
 def _known_structures(path: Path) -> dict[str, labels.Structure]:
-    from discovery.databases.formulas import reduced_formulas
     from xbert.crystals import CrystalTable
+    from xbert.formulas import reduced_formulas
 
     table = CrystalTable.read_parquet(path, ["spacegroup_symprec_0.1", "spacegroup_symprec_0.01"])
     rows = zip(

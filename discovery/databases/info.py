@@ -133,7 +133,7 @@ def conform(table: CrystalTable) -> CrystalTable:
 
     The formula is always the reduced one, computed from the atoms.
     """
-    from discovery.databases.formulas import reduced_formulas
+    from xbert.formulas import reduced_formulas
 
     arrow = table.arrow
     values = {"formula": pa.chunked_array([reduced_formulas(table)])}

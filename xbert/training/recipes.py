@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 
-
 @dataclass(frozen=True)
 class Recipe:
     """How to make a model.

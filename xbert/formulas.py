@@ -7,26 +7,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from xbert.crystals import CrystalTable
+from xbert.elements import element_facts, symbols
 
 POLYANION = 1.65  # two last elements closer than this in electronegativity are bracketed together
 
 
+# What pymatgen does not reduce (Composition.special_formulas): peroxides and the like, and molecules.
+_SPECIAL = {
+    **{f"{metal}O": f"{metal}2O2" for metal in ("Li", "Na", "K", "Cs", "Rb")},
+    "HO": "H2O2",
+    **{name: f"{name}2" for name in ("O", "N", "F", "Cl", "H")},
+}
+
+
 @cache
-def _element_facts() -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, str]]:
-    """Pymatgen's order of the elements: rank by atomic number, the rest by rank."""
-    import warnings
-
-    from pymatgen.core import Composition, Element
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # noble gases have no electronegativity; NaN is what is wanted
-        elements = [Element.from_Z(z) for z in range(1, 119)]
-        electronegativity = np.array([float(element.X) for element in elements])
-    symbols = np.array([element.symbol for element in elements])
-    order = np.lexsort((symbols, np.nan_to_num(electronegativity, nan=np.inf)))
+def _element_order() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Elements by electronegativity, those without one last: rank by atomic number, the rest by rank."""
+    names = np.array(symbols()[1:])
+    electronegativity = np.array([float(row["electronegativity"] or "nan") for row in element_facts()])
+    order = np.lexsort((names, np.nan_to_num(electronegativity, nan=np.inf)))
     rank = np.zeros(256, dtype=np.int64)
     rank[order + 1] = np.arange(len(order))
-    return rank, symbols[order], electronegativity[order], dict(Composition.special_formulas)
+    return rank, names[order], electronegativity[order]
 
 
 def reduced_formulas(table: CrystalTable) -> pa.Array:
@@ -42,7 +44,7 @@ def reduced_formulas(table: CrystalTable) -> pa.Array:
     filled = np.flatnonzero(n_atoms)
     if not len(filled):
         return pa.nulls(len(table), pa.string())
-    rank, symbols, electronegativity, special = _element_facts()
+    rank, names, electronegativity = _element_order()
     # one entry per (crystal, element), in pymatgen's order of elements
     entries, amounts = np.unique(
         np.repeat(np.arange(len(filled)) * 128, n_atoms[filled]) + rank[table.numbers_flat],
@@ -66,15 +68,15 @@ def reduced_formulas(table: CrystalTable) -> pa.Array:
     closing[end] = [f"){f}" for f in factor]
     spelt = pc.binary_join_element_wise(
         pa.array(opening, pa.string()),
-        pa.array(symbols[element], pa.string()),
+        pa.array(names[element], pa.string()),
         pc.if_else(pa.array(amounts == 1), "", pc.cast(pa.array(amounts), pa.string())),
         pa.array(closing, pa.string()),
         "",
     )
     offsets = pa.array(np.append(first, len(entries)).astype(np.int32))
     formulas = pc.binary_join(pa.ListArray.from_arrays(offsets, spelt), "")
-    known = pc.index_in(formulas, value_set=pa.array(list(special)))
-    formulas = pc.coalesce(pa.array(list(special.values())).take(known), formulas)
+    known = pc.index_in(formulas, value_set=pa.array(list(_SPECIAL)))
+    formulas = pc.coalesce(pa.array(list(_SPECIAL.values())).take(known), formulas)
     place = np.full(len(table), -1)
     place[filled] = np.arange(len(filled))
     return formulas.take(pa.array(place, mask=place < 0))

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Element
 
-from discovery.databases.formulas import reduced_formulas
 from xbert.crystals import Crystal, CrystalTable
+from xbert.formulas import reduced_formulas
 
 compositions = st.dictionaries(st.integers(1, 103), st.integers(1, 12), min_size=1, max_size=6)
 
