@@ -4,10 +4,6 @@ Two steps, each a plain function from table to table, so that a screen can filte
 ``standardise_rows`` and ``score_rows``.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
-from typing import TypeVar
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,9 +19,6 @@ from xbert.validation import check_table
 
 CHUNK = 1024
 """Crystals that travel together."""
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 def standardise_rows(table: CrystalTable, checked: bool = False) -> pa.Table:
@@ -135,16 +128,3 @@ def score_rows(predictor: Predictor, rows: pa.Table, features: Features) -> pa.T
     for name in SCORES.names:
         plain = plain.append_column(name, scores.column(name).take(indices))
     return plain
-
-
-def in_parallel(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """Apply ``function`` to ``items`` in order, on ``workers`` processes, holding only a few at a time."""
-    remaining = iter(items)
-    first = list(islice(remaining, 2))
-    if workers <= 1 or len(first) < 2:  # processes take a second to start
-        yield from map(function, chain(first, remaining))
-        return
-    from joblib import Parallel, delayed
-
-    pool = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="2*n_jobs", max_nbytes=None)
-    yield from pool(delayed(function)(item) for item in chain(first, remaining))

@@ -44,6 +44,7 @@ def predict(
     from discovery.screening.parts import Parts
     from discovery.screening.predict import SUFFIXES, count_errors, predict_files, write_table
     from xbert.checkpoint import CheckpointError
+    from xbert.parallel import WorkerError
     from xbert.predict import Predictor
 
     if output and output.suffix not in SUFFIXES:
@@ -68,6 +69,8 @@ def predict(
                 )
         except FileNotFoundError as error:
             parts.remove()
+            refuse(str(error))
+        except WorkerError as error:
             refuse(str(error))
         except KeyboardInterrupt:
             refuse("interrupted", "run the same command again to go on", INTERRUPTED)

@@ -81,6 +81,7 @@ def screen(
     from discovery.screening.screen import screen as run_screen
     from discovery.settings import get_settings
     from xbert.checkpoint import CheckpointError
+    from xbert.parallel import WorkerError
     from xbert.predict import Predictor
 
     given: dict[str, Any] = {
@@ -125,6 +126,8 @@ def screen(
     except (DatabaseError, StoreError) as error:
         refuse(error.args[0], error.remedy)
     except FileNotFoundError as error:
+        refuse(str(error))
+    except WorkerError as error:
         refuse(str(error))
     except KeyboardInterrupt:
         refuse("interrupted", f"run the same command again to go on: {shlex.join(sys.argv)}", INTERRUPTED)

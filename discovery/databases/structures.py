@@ -3,13 +3,9 @@
 import hashlib
 import json
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from itertools import islice
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +14,7 @@ import pyarrow.parquet as pq
 from discovery.databases.cifs import Cif, Refused, parse_cifs
 from discovery.databases.info import DatabaseError
 from discovery.databases.labels import id_order
+from xbert.parallel import WorkerError, in_parallel
 
 CHUNK = 1024
 
@@ -60,12 +57,14 @@ def build_structures(
 
     pieces = _pieces(source, refused)
     workers = workers or os.cpu_count() or 1
-    if workers == 1:
-        for piece in pieces:
-            take(_chunk(piece, chunks))
-    else:
-        for result in _in_parallel(pieces, chunks, workers):
+    try:
+        for result in in_parallel(partial(_chunk, chunks=chunks), pieces, workers):
             take(result)
+    except WorkerError as error:
+        raise DatabaseError(
+            "A process that reads structures was ended from outside, perhaps for want of memory.",
+            "Run the same command again, it goes on where it stopped; with less memory: --workers 1",
+        ) from error
     tables = [pq.read_table(path) for path in finished]
     crystals = 0
     if tables:
@@ -93,39 +92,6 @@ def _pieces(source: Iterable[Cif | Refused], refused: list[Refused]) -> Iterator
     cifs = only_cifs()
     while piece := list(islice(cifs, CHUNK)):
         yield piece
-
-
-def _in_parallel(pieces: Iterator[list[Cif]], chunks: Path, workers: int) -> Iterator[tuple[Path, int]]:
-    # fresh processes: forking one with the threads of a progress display is not safe
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_follow_the_parent) as pool:
-        pending: set[Future[tuple[Path, int]]] = set()
-        try:
-            for piece in pieces:
-                pending.add(pool.submit(_chunk, piece, chunks))
-                if len(pending) > workers + 1:  # enough to keep all busy, and no more in memory
-                    ready, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in ready)
-            yield from (future.result() for future in pending)
-        except BrokenProcessPool as error:
-            raise DatabaseError(
-                "A process that reads structures was ended from outside, perhaps for want of memory.",
-                "Run the same command again, it goes on where it stopped; with less memory: --workers 1",
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _follow_the_parent() -> None:
-    """Leave Ctrl-C to the parent, which ends the pool; end when the parent was killed and cannot."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-
-
-def _end_with_the_parent() -> None:
-    if (parent := parent_process()) is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _chunk(piece: list[Cif], chunks: Path) -> tuple[Path, int]:

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 
 from discovery.screening.parts import Parts
 from xbert.crystals import CrystalTable
+from xbert.parallel import in_parallel
 from xbert.predict import Predictor
 from xbert.readers import iter_crystals
-from xbert.scoring import CHUNK, SCORES, in_parallel, prepare, score_rows
+from xbert.scoring import CHUNK, SCORES, prepare, score_rows
 from xbert.validation import Refusal
 
 COLUMNS = pa.schema(

@@ -22,8 +22,9 @@ from discovery.screening.options import ScreenOptions
 from discovery.screening.parts import Parts
 from discovery.screening.rows import to_candidates, to_parquet
 from xbert.crystals import CrystalTable
+from xbert.parallel import in_parallel
 from xbert.predict import Predictor
-from xbert.scoring import CHUNK, features_of_rows, in_parallel, score_features, standardise_rows
+from xbert.scoring import CHUNK, features_of_rows, score_features, standardise_rows
 
 Progress = Callable[[str, int, int], None]
 """(stage, done, all)."""

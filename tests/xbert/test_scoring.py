@@ -1,9 +1,9 @@
 import numpy as np
 
-from tests.sample_crystals import sample_crystals, sample_table
+from tests.sample_crystals import sample_crystals
 from xbert.crystals import Crystal, CrystalTable
 from xbert.predict import Predictor
-from xbert.scoring import in_parallel, prepare, score_rows, standardise_rows
+from xbert.scoring import prepare, score_rows, standardise_rows
 
 
 def _with_bad_ones() -> CrystalTable:
@@ -48,13 +48,6 @@ def test_scored_rows_have_null_scores_where_there_is_an_error() -> None:
     assert scored.column("spacegroup").to_pylist() == [None, 227, None, 216]
     total = [sum(scored.column(n)[3].as_py() for n in ("p_trivial", "p_ti", "p_tsm"))]
     np.testing.assert_allclose(total, 1.0, rtol=1e-5)
-
-
-def test_parallel_results_come_in_order_and_equal_serial_ones() -> None:
-    chunks = list(sample_table().batches(2))
-    serial = [rows.to_pydict() for rows in in_parallel(standardise_rows, chunks, workers=1)]
-    parallel = [rows.to_pydict() for rows in in_parallel(standardise_rows, chunks, workers=2)]
-    assert parallel == serial
 
 
 def test_an_empty_table_is_fine() -> None:

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from xbert.crystals import GEOMETRY, CrystalTable
 from xbert.features import Features
-from xbert.scoring import CHUNK, in_parallel, prepare
+from xbert.parallel import in_parallel
+from xbert.scoring import CHUNK, prepare
 from xbert.spacegroups import group_flags
 from xbert.training.labels import TopologyLabels, read_topology_labels
 from xbert.training.splits import formula_keys

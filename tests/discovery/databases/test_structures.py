@@ -1,12 +1,7 @@
 import gzip
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -199,45 +194,6 @@ def test_processes_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.Monke
     for workers in (1, 2):
         build_structures(cifs, tmp_path / "chunks", tmp_path / f"{workers}.parquet", workers=workers)
     assert pq.read_table(tmp_path / "1.parquet").equals(pq.read_table(tmp_path / "2.parquet"))
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
-    script = tmp_path / "build.py"
-    script.write_text(
-        "import itertools, multiprocessing, sys\n"
-        "from pathlib import Path\n"
-        "from discovery.databases import structures\n"
-        "from discovery.databases.cifs import Cif\n"
-        "def report(read, refused):\n"
-        "    print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
-        "if __name__ == '__main__':\n"
-        "    structures.CHUNK = 1\n"
-        "    cifs = (Cif(f'mp-{n}', str(n).encode()) for n in itertools.count(1))\n"
-        "    folder = Path(sys.argv[1])\n"
-        "    target = folder / 'x.parquet'\n"
-        "    structures.build_structures(cifs, folder / 'chunks', target, workers=2, report=report)\n"
-    )
-    command = [sys.executable, str(script), str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as parent:
-        assert parent.stdout is not None
-        workers = [int(pid) for pid in parent.stdout.readline().split()]
-        parent.kill()
-    assert len(workers) == 2
-    end = time.monotonic() + 20
-    while (left := [pid for pid in workers if running(pid)]) and time.monotonic() < end:
-        time.sleep(0.05)
-    for pid in left:
-        os.kill(pid, signal.SIGKILL)
-    assert left == []
-
-
-def running(pid: int) -> bool:
-    """Whether a process is there and is more than an entry that nobody has collected yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 def test_the_archive_is_gzip_of_tar_as_git_writes_it(tmp_path: Path) -> None:
