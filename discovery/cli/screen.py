@@ -110,6 +110,8 @@ def screen(
         predictor = Predictor(model)
         benchmark = predictor if predictor.name == "benchmark" else Predictor("benchmark")
         database = get(db, settings)
+        for note in database.notes():
+            typer.secho(f"note: {note}", dim=True, err=True)
         command = ["discover", *sys.argv[1:]]
         with progress() as show:
             result = run_screen(
@@ -157,20 +159,21 @@ def _print(result: "Result") -> None:
         funnel.add_row(step.name, removed, f"{step.left:,}", escape(step.description), style=style)
     console.print(funnel)
     best = Table(title=f"ranked by the {run.model} model", title_justify="left", box=None)
-    for name in ("#", "P(topological)", "benchmark", "gap (eV)"):
-        best.add_column(name, justify="right", no_wrap=True)
-    for name in ("formula", "space group", "candidate", "crystal"):
-        best.add_column(name, no_wrap=name != "crystal", overflow="fold")
+    for name in ("#", "P(topo)", "bench", "gap/eV"):
+        best.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+    for name in ("formula", "space group", "candidate"):
+        best.add_column(name, no_wrap=True, min_width=8)
+    best.add_column("crystal", no_wrap=True)  # gives way first on a narrow terminal
     for c in result.candidates[:SHOWN]:
         best.add_row(
             str(c.rank),
-            f"{c.p_topological:.3f} ± {c.uncertainty:.3f}",
-            "?" if c.p_benchmark is None else f"{c.p_benchmark:.3f}",
-            "?" if c.band_gap is None else f"{c.band_gap:.3f}",
+            f"{c.p_topological:.2f} ± {c.uncertainty:.2f}",
+            "?" if c.p_benchmark is None else f"{c.p_benchmark:.2f}",
+            "?" if c.band_gap is None else f"{c.band_gap:.2f}",
             c.formula,
             f"{c.spacegroup_symbol} ({c.spacegroup})",
             c.id[:8],
-            escape(c.crystal_id),
+            escape(c.crystal_id.removeprefix(f"{run.database}-")),
         )
     if result.candidates:
         console.print(best)

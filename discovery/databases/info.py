@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from xbert.crystals import CrystalTable
+from xbert.validation import Refusal
 
 LABELS = ("label_materiae", "label_tqc", "label_arsenal")
 COLUMNS = pa.schema(
@@ -88,9 +89,15 @@ class UnknownDatabase(DatabaseError):
 
 
 class Database(ABC):
-    """A named source of crystals."""
+    """A named source of crystals.
+
+    Attributes:
+        info: facts about it.
+        refused: crystals that ``open`` left out, with file, id, reason and remedy.
+    """
 
     info: DatabaseInfo
+    refused: Sequence[Refusal] = ()
 
     @abstractmethod
     def is_ready(self) -> bool:

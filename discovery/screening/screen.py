@@ -83,7 +83,8 @@ def screen(
     rows = _standardise(table, parts, workers, on_progress)
     failed = rows.filter(pc.is_valid(rows.column("error")))
     rows = rows.filter(pc.is_null(rows.column("error")))
-    steps = [Step("usable", "crystals that cannot be used", True, failed.num_rows, rows.num_rows)]
+    refused = [*_refused_on_reading(database), *_refused(failed)]
+    steps = [Step("usable", "crystals that cannot be used", True, len(refused), rows.num_rows)]
     rows, more = apply_filters(rows, filters_before_prediction(options))
     steps += more
     rows = _predict(rows, predictor, parts, workers, on_progress)
@@ -101,10 +102,10 @@ def screen(
         model_sha256=predictor.sha256,
         command=tuple(command),
         funnel=tuple(FunnelStep(**vars(step)) for step in steps),
-        refused=tuple(_refused(failed)),
+        refused=tuple(refused),
         versions={name: version(name) for name in PACKAGES},
         seeds={},
-        n_input=len(table),
+        n_input=len(table) + len(database.refused),
         directory=str(directory.resolve()),
     )
     pq.write_table(to_parquet(candidates), directory / "candidates.parquet", compression="zstd")
@@ -187,6 +188,11 @@ def _rank(rows: pa.Table, options: ScreenOptions) -> tuple[pa.Table, list[Step]]
     what = f"all but the best {options.top:,}" if options.top else "all but the best"
     steps.append(Step("top", what, options.top > 0, distinct.num_rows - best.num_rows, best.num_rows))
     return best, steps
+
+
+def _refused_on_reading(database: Database) -> Iterator[RefusedCrystal]:
+    for refusal in database.refused:
+        yield RefusedCrystal(file=refusal.file, id=refusal.id, reason=refusal.reason, remedy=refusal.remedy)
 
 
 def _refused(failed: pa.Table) -> Iterator[RefusedCrystal]:
