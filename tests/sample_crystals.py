@@ -21,7 +21,7 @@ def sample_atoms() -> dict[str, Atoms]:
     """One crystal of each of several symmetries, chiral, polar and centrosymmetric."""
     quartz = spacegroup_crystal(
         ["Si", "O"],
-        [(0.4697, 0.0, 0.0), (0.4135, 0.2669, 0.1191)],
+        [(0.4697, 0.0, 2 / 3), (0.4135, 0.2669, 0.7858)],
         spacegroup=154,
         cellpar=[4.916, 4.916, 5.4054, 90, 90, 120],
     )

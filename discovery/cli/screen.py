@@ -28,7 +28,7 @@ def screen(
     ] = False,
     model: Annotated[str, typer.Option(help="Model that ranks.")] = "discovery",
     keep_odd: Annotated[bool, typer.Option(help="Keep odd electron counts.")] = False,
-    keep_metals: Annotated[bool, typer.Option(help="Keep what the database calls a metal.")] = False,
+    keep_metals: Annotated[bool, typer.Option(help="Keep metals by the database.")] = False,
     drop_gapless: Annotated[bool, typer.Option(help="Drop crystals with a database gap of zero.")] = False,
     keep_labelled: Annotated[bool, typer.Option(help="Keep what a label source calls topological.")] = False,
     keep_known: Annotated[bool, typer.Option(help="Keep what the literature knows.")] = False,

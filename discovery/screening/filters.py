@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -73,7 +74,12 @@ def filters_before_prediction(options: ScreenOptions) -> list[Filter]:
             not o.keep_odd,
             lambda rows: _numpy(rows, "n_electrons") % 2 == 0,
         ),
-        Filter("metallic", "what the database calls a metal", not o.keep_metals, _not_metal),
+        Filter(
+            "metallic",
+            "metals by the database: called so, or without a gap and without balanced valences",
+            not o.keep_metals,
+            _not_metal,
+        ),
         Filter("gapless", "a database band gap of zero (unknown ones pass)", o.drop_gapless, _gapped),
         Filter(
             "labelled topological",
@@ -164,9 +170,44 @@ def _undiagnosable(rows: pa.Table) -> np.ndarray:
 
 
 def _not_metal(rows: pa.Table) -> np.ndarray:
-    if "phase" not in rows.column_names:
-        return np.ones(rows.num_rows, dtype=bool)
-    return np.array([phase != "metal" for phase in rows.column("phase").to_pylist()], dtype=bool)
+    # A gap of zero alone proves nothing: without spin-orbit coupling an inverted gap closes too. What
+    # sets such a crystal apart from an intermetallic is that its valences balance.
+    gapless = ~_gapped(rows)
+    stated = rows.column("phase").to_pylist() if "phase" in rows.column_names else [None] * rows.num_rows
+    formulas = rows.column("formula").to_pylist()
+    return np.array(
+        [
+            phase != "metal" and not (zero and phase is None and not valences_balance(formula))
+            for phase, zero, formula in zip(stated, gapless, formulas, strict=True)
+        ],
+        dtype=bool,
+    )
+
+
+@cache
+def valences_balance(formula: str) -> bool:
+    """Whether common oxidation states can sum to zero: CdO and Cu2SnTe3, not LiIr3 or Al4Mo.
+
+    By pymatgen's ``oxi_state_guesses`` (states found in the ICSD), to which the anions of Zintl phases are
+    added: Bi³⁻ and the four-valent ones of Ge, Sn and Pb. Of elements those from group 14 on pass.
+    """
+    import warnings
+
+    from pymatgen.core import Composition, Element
+
+    anions = {"Bi": (-3,), "Ge": (-4,), "Sn": (-4,), "Pb": (-4,)}
+    composition = Composition(formula)
+    present = [element.symbol for element in composition.elements]
+    if len(present) == 1:  # a metal unless it stands where Bi, Sn, Te and Se do
+        return Element(present[0]).group >= 14
+    override = {
+        name: sorted({*states, *Element(name).icsd_oxidation_states})
+        for name, states in anions.items()
+        if name in present
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return bool(composition.oxi_state_guesses(oxi_states_override=override, max_sites=-1))
 
 
 def _gapped(rows: pa.Table) -> np.ndarray:

@@ -19,7 +19,10 @@ class ScreenOptions(BaseModel):
     no_inversion: bool = Field(default=False, description="Keep only groups without inversion.")
     undiagnosable: bool = Field(default=False, description="Keep only groups with a trivial indicator group.")
     keep_odd: bool = Field(default=False, description="Keep odd electron counts.")
-    keep_metals: bool = Field(default=False, description="Keep what the database calls a metal.")
+    keep_metals: bool = Field(
+        default=False,
+        description="Keep metals by the database: called so, or gapless without balanced valences.",
+    )
     drop_gapless: bool = Field(default=False, description="Drop crystals with a database gap of zero.")
     keep_labelled: bool = Field(default=False, description="Keep what a label source calls topological.")
     keep_known: bool = Field(default=False, description="Keep what the literature knows as topological.")

@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from discovery.screening.filters import apply_filters, filters_before_prediction
+from discovery.screening.filters import apply_filters, filters_before_prediction, valences_balance
 from discovery.screening.options import ScreenOptions
 from tests.sample_crystals import sample_table
 from xbert.scoring import standardise_rows
@@ -69,6 +69,24 @@ def test_every_filter_can_be_switched_off(rows: pa.Table) -> None:
 )
 def test_each_filter_removes_what_it_says(rows: pa.Table, option: dict, removed: set[str]) -> None:
     assert set(EVERYTHING) - set(_left(rows, **option)) == removed
+
+
+@pytest.mark.parametrize(
+    "formula", ["CdO", "Cu2SnTe3", "Ag2SnHgSe4", "RuH6", "Na3Bi", "HgTe", "Mg2Sn", "WTe2"]
+)
+def test_semimetals_with_balanced_valences_are_no_metals(formula: str) -> None:
+    assert valences_balance(formula)
+
+
+@pytest.mark.parametrize("formula", ["LiIr3", "Al4Mo", "YPtBi", "Cu5Zn8", "LiYGa4"])
+def test_intermetallics_have_no_balance(formula: str) -> None:
+    assert not valences_balance(formula)
+
+
+def test_a_zero_gap_alone_does_not_make_a_metal(rows: pa.Table) -> None:
+    gapless = rows.set_column(rows.column_names.index("band_gap"), "band_gap", pa.array([0.0] * 8))
+    unstated = gapless.drop_columns("phase")
+    assert set(EVERYTHING) - set(_left(unstated, keep_metals=False)) == {"W", "Cu"}
 
 
 def test_the_funnel_counts_filters_that_are_off_without_removing(rows: pa.Table) -> None:
