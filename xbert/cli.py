@@ -32,6 +32,14 @@ class SplitBy(StrEnum):
     transfer = "transfer"
 
 
+class Words(StrEnum):
+    """Which space-group words the model is told."""
+
+    all = "all"
+    shared = "shared"
+    none = "none"
+
+
 @app.callback()
 def _main() -> None:
     """Train, score and describe XBERT models."""
@@ -48,6 +56,9 @@ def finetune(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Crystals a batch.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None,
     members: Annotated[int | None, typer.Option(min=1, help="Networks in the ensemble.")] = None,
+    words: Annotated[
+        Words | None, typer.Option(help="Space-group words the model is told; by the question if not given.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Processes for graphs.")] = 2,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch.")] = None,
@@ -69,7 +80,7 @@ def finetune(
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     from xbert.training.data import load_labelled
-    from xbert.training.recipes import RECIPES
+    from xbert.training.recipes import RECIPES, WORDS
     from xbert.training.run import run
 
     if threads:
@@ -80,6 +91,8 @@ def finetune(
     )
     if members:
         recipe = replace(recipe, members=members)
+    if words:
+        recipe = replace(recipe, architecture=recipe.architecture | {"known_words": WORDS[words.value]})
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -110,6 +123,31 @@ def finetune(
             lambda what, step, total, loss: show(what, step, total, f"loss {loss:.3f}"),
         )
     typer.echo(json.dumps(scores, indent=1))
+
+
+@app.command()
+def card(
+    model: Annotated[Path, typer.Argument(help="Directory of a model.", exists=True, file_okay=False)],
+    add: Annotated[
+        list[str], typer.Option(help="NAME=FILE: scores.json of another split, under a heading.")
+    ] = [],  # noqa: B006
+) -> None:
+    """Write a model's card again, with the scores of further splits.
+
+    Example:
+
+        $ xbert card models/discovery --add 'Transfer=models/discovery-transfer/scores.json'
+    """
+    import json
+
+    from xbert.training.run import add_scores
+
+    for entry in add:
+        name, found, file = entry.partition("=")
+        if not found or not Path(file).is_file():
+            raise typer.BadParameter(f"{entry!r} is not NAME=FILE of an existing file")
+        add_scores(model, name, json.loads(Path(file).read_text(encoding="utf-8")))
+    typer.echo(str(model / "README.md"))
 
 
 def main() -> None:

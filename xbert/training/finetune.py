@@ -1,6 +1,5 @@
 """Train a topology model by its recipe: members, calibration, scores, checkpoint."""
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from xbert.training.data import LabelledCrystals
 from xbert.training.labels import CLASSES, OUTPUTS, TopologyLabels, hide_blind_trivials
 from xbert.training.loop import Schedule, fit
 from xbert.training.recipes import Recipe
+from xbert.training.splits import formula_fold
 
 Progress = Callable[[str, int, int, float], None]
 """(what, step, steps in all, loss)."""
@@ -31,14 +31,14 @@ class Trained:
     Attributes:
         members: networks in evaluation mode.
         description: for ``save_model``.
-        prediction: for the held-out rows, temperatures applied.
-        seconds: of training.
+        prediction: for the held-out rows, each half with the temperatures of the other.
+        n_train: crystals with a label that it learned from.
     """
 
     members: list[XBERT]
     description: Description
     prediction: Prediction
-    seconds: float
+    n_train: int
 
 
 def train(
@@ -67,7 +67,6 @@ def train(
     rows = rows[labels.known[rows].any(1)]
     config = XBERTConfig(outputs={"topology": len(OUTPUTS) * len(CLASSES)}, **recipe.architecture)
     loss = topology_loss(labels, recipe.label_smoothing, device)
-    started = time.monotonic()
     members: list[XBERT] = []
     for seed in range(recipe.members):
         torch.manual_seed(seed)
@@ -80,14 +79,23 @@ def train(
         schedule = Schedule(**(recipe.schedule | {"seed": seed}))
         where = directory / f"member-{seed}"
         members.append(fit(member, data.features, rows, loss, schedule, where, device, on_step).eval())  # type: ignore[arg-type]
-    seconds = time.monotonic() - started
     # Half precision now, so that what is scored is what is shipped.
     members = [_rounded(member) for member in members]
-    plain = _description(recipe, config, [1.0] * len(OUTPUTS))
-    kept = data.features.take(held_out)
-    temperatures = fit_temperatures(members, plain, kept, labels.take(held_out), device)
-    description = _description(recipe, config, temperatures)
-    return Trained(members, description, predict(members, description, kept, device), seconds)
+
+    def calibrated(chosen: np.ndarray) -> Description:
+        plain = _description(recipe, config, [1.0] * len(OUTPUTS))
+        features, own = data.features.take(chosen), labels.take(chosen)
+        return _description(recipe, config, fit_temperatures(members, plain, features, own, device))
+
+    # Each half is scored with temperatures that the other half set, so that calibration is measured fairly.
+    half = formula_fold([data.keys[row] for row in held_out], 2, seed=1)
+    shape = (len(held_out), len(OUTPUTS), len(CLASSES))
+    prediction = Prediction(np.empty(shape, np.float32), np.empty(len(held_out), np.float32))
+    for one in (0, 1):
+        mine, others = np.flatnonzero(half == one), held_out[half != one]
+        part = predict(members, calibrated(others), data.features.take(held_out[mine]), device)
+        prediction.by_source[mine], prediction.uncertainty[mine] = part.by_source, part.uncertainty
+    return Trained(members, calibrated(held_out), prediction, len(rows))
 
 
 def predict_rows(trained: Trained, features: Features, rows: np.ndarray, device: str = "cpu") -> Prediction:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from xbert.tokens import N_WORDS
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -32,6 +34,14 @@ class Recipe:
         return replace(self, schedule=self.schedule | given)
 
 
+WORDS = {
+    "all": (True,) * N_WORDS,
+    # Crystal system and Laue class: the words that groups with and without inversion have in common.
+    "shared": (False, False, True, True, False),
+    "none": (False,) * N_WORDS,
+}
+"""Which of the five space-group words a model is told."""
+
 BENCHMARK = Recipe(
     name="benchmark",
     purpose="What would the databases say? Trained on all labels of Materiae, TQC and Arsenal.",
@@ -46,8 +56,7 @@ DISCOVERY = Recipe(
         "the space-group words that groups with and without inversion share."
     ),
     hide_blind=True,
-    # Of the five words only crystal system and Laue class occur on both sides of the transfer.
-    architecture={"known_words": (False, False, True, True, False)},
+    architecture={"known_words": WORDS["shared"]},
     schedule={"epochs": 6},
     members=3,
 )

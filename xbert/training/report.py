@@ -15,8 +15,7 @@ def write_card(directory: Path, description: Description) -> None:
         description.purpose,
         "",
         f"{description.members} networks of {training['parameters']:,} parameters, averaged; half-precision "
-        f"weights in safetensors. Trained on {training['n_train']:,} crystals in "
-        f"{training['seconds'] / 60:.0f} min on {training['hardware']}, {training['created']}.",
+        f"weights in safetensors. Trained on {training['n_train']:,} crystals, {training['created']}.",
         "",
         "```console",
         f"$ {training['command']}",

@@ -55,7 +55,7 @@ def run(
         )
         scores = {"what": what, **_held_out_scores(recipe, data, held_out, trained.prediction)}
         name = "Held-out formulas" if split == "formula" else "Held-out rows at random"
-        _save(recipe, data, len(train_rows), {name: scores}, directory, command, device, trained)
+        _save(data, {name: scores}, directory, command, device, trained)
     (directory / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     return scores
 
@@ -127,9 +127,7 @@ def _score_part(labels: TopologyLabels, prediction: Prediction, part: np.ndarray
 
 
 def _save(
-    recipe: Recipe,
     data: LabelledCrystals,
-    n_train: int,
     metrics: dict[str, Any],
     directory: Path,
     command: str,
@@ -141,9 +139,8 @@ def _save(
     facts = {
         **trained.description.training,
         "command": command,
-        "n_train": n_train,
+        "n_train": trained.n_train,
         "parameters": sum(p.numel() for p in trained.members[0].parameters()),
-        "seconds": round(trained.seconds),
         "hardware": torch.cuda.get_device_name()
         if device.startswith("cuda")
         else f"{torch.get_num_threads()} CPU cores",

@@ -65,3 +65,20 @@ def test_transfer_trains_with_inversion_and_tests_without(files: tuple[Path, Pat
     scores = json.loads((tmp_path / "model" / "scores.json").read_text())
     # Of the samples only GaAs (216) lacks inversion and has an indicator.
     assert 0 < scores["majority"]["n"] <= 8
+
+
+def test_scores_of_another_split_are_added_to_the_card(files: tuple[Path, Path], tmp_path: Path) -> None:
+    model, other = tmp_path / "model", tmp_path / "other"
+    _finetune(files, model, "--question", "benchmark")
+    assert _finetune(files, other, "--question", "benchmark", "--split", "random").exit_code == 0
+    arguments = ["card", str(model), "--add", f"Random rows={other / 'scores.json'}"]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert "## Random rows" in (model / "README.md").read_text()
+    assert list(load_model(model)[1].metrics) == ["Held-out formulas", "Random rows"]
+    refused = CliRunner().invoke(app, ["card", str(model), "--add", "Nothing=nowhere.json"])
+    assert refused.exit_code == 2
+
+
+def test_words_can_be_withheld(files: tuple[Path, Path], tmp_path: Path) -> None:
+    assert _finetune(files, tmp_path / "m", "--words", "none").exit_code == 0
+    assert load_model(tmp_path / "m")[1].config["known_words"] == [False] * 5
