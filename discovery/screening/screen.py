@@ -25,6 +25,7 @@ from xbert.crystals import CrystalTable
 from xbert.parallel import in_parallel
 from xbert.predict import Predictor
 from xbert.scoring import CHUNK, features_of_rows, score_features, standardise_rows
+from xbert.symmetry import SYMPREC, TIGHT_SYMPREC
 
 Progress = Callable[[str, int, int], None]
 """(stage, done, all)."""
@@ -111,6 +112,8 @@ def screen(
     pq.write_table(to_parquet(candidates), directory / "candidates.parquet", compression="zstd")
     record = run.model_dump(mode="json") | {
         "options": identity["options"],
+        "symprec": SYMPREC,
+        "symprec_tight": TIGHT_SYMPREC,
         "benchmark_sha256": benchmark.sha256,
     }
     text = json.dumps(record, indent=1, ensure_ascii=False)
