@@ -1,7 +1,7 @@
 """Take the pictures that README and docs show, from a run and with Debian's Chromium.
 
-    discover screen --db topoB --no-inversion -o run
-    python docs/make_pictures.py run
+discover screen --db topoB --no-inversion -o run
+python docs/make_pictures.py run
 """
 
 import subprocess

@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xbert.crystals import Crystal, CrystalTable
+from xbert.crystals import GEOMETRY, Crystal, CrystalTable
 from xbert.elements import MAX_Z, symbols
 from xbert.features import Features, features_of
 from xbert.formulas import reduced_formulas
 from xbert.predict import Predictor
 from xbert.symmetry import standardise
 from xbert.tokens import MAX_ELECTRONS
+from xbert.training.labels import SOURCES
 from xbert.validation import check_table
 
 CHUNK = 1024
@@ -83,15 +84,22 @@ def standardise_rows(table: CrystalTable, checked: bool = False) -> pa.Table:
 def features_of_rows(rows: pa.Table) -> Features:
     """Build the model inputs of rows that ``standardise_rows`` made and found in order."""
     return features_of(
-        CrystalTable(rows.select(["id", "lattice", "atomic_numbers", "frac_coords"])),
+        CrystalTable(rows.select(GEOMETRY.names)),
         rows.column("spacegroup").to_numpy(),
         rows.column("n_electrons").to_numpy().astype(np.int64),
     )
 
 
 SCORES = pa.schema(
-    [(name, pa.float32()) for name in ("p_topological", "p_trivial", "p_ti", "p_tsm", "uncertainty")]
+    [
+        (name, pa.float32())
+        for name in (
+            *("p_topological", "p_trivial", "p_ti", "p_tsm", "uncertainty"),
+            *(f"p_topological_{source}" for source in SOURCES),
+        )
+    ]
 )
+"""The consensus and its spread, then what each label source would say."""
 
 
 def score_features(predictor: Predictor, features: Features) -> pa.Table:
@@ -100,10 +108,9 @@ def score_features(predictor: Predictor, features: Features) -> pa.Table:
         return SCORES.empty_table()
     prediction = predictor(features)
     classes = prediction.consensus
-    return pa.table(
-        [prediction.topological, classes[:, 0], classes[:, 1], classes[:, 2], prediction.uncertainty],
-        schema=SCORES,
-    )
+    columns = [prediction.topological, classes[:, 0], classes[:, 1], classes[:, 2], prediction.uncertainty]
+    columns += [1.0 - prediction.by_source[:, source, 0] for source in range(len(SOURCES))]
+    return pa.table(columns, schema=SCORES)
 
 
 def prepare(table: CrystalTable, checked: bool = False) -> tuple[pa.Table, Features]:
@@ -124,7 +131,7 @@ def score_rows(predictor: Predictor, rows: pa.Table, features: Features) -> pa.T
         empty = pa.array(place < 0)
         column = pc.if_else(empty, pa.scalar(None, column.type), column)
         rows = rows.set_column(rows.column_names.index(name), name, column)
-    plain = rows.drop_columns(["lattice", "atomic_numbers", "frac_coords"])
+    plain = rows.drop_columns(GEOMETRY.names[1:])
     for name in SCORES.names:
         plain = plain.append_column(name, scores.column(name).take(indices))
     return plain

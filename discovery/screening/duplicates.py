@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from xbert.crystals import CrystalTable
+from xbert.crystals import GEOMETRY, CrystalTable
 
 
 def drop_matching_structures(rows: pa.Table) -> pa.Table:
@@ -14,7 +14,7 @@ def drop_matching_structures(rows: pa.Table) -> pa.Table:
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
     matcher = StructureMatcher()
-    crystals = CrystalTable(rows.select(["id", "lattice", "atomic_numbers", "frac_coords"]))
+    crystals = CrystalTable(rows.select(GEOMETRY.names))
     kept: dict[str, list] = {}
     rows_kept = []
     for row, formula in enumerate(rows.column("formula").to_pylist()):

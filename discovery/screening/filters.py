@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from discovery.screening.options import ScreenOptions
-from xbert.crystals import CrystalTable
+from xbert.crystals import GEOMETRY, CrystalTable
 from xbert.elements import symbols
 from xbert.spacegroups import group_flags
 from xbert.tokens import composition
@@ -224,7 +224,7 @@ def _holds_all(rows: pa.Table, names: tuple[str, ...]) -> np.ndarray:
 
 def _present(rows: pa.Table, names: tuple[str, ...]) -> np.ndarray:
     numbers = [symbols().index(name) for name in names]
-    crystals = CrystalTable(rows.select(["id", "lattice", "atomic_numbers", "frac_coords"]))
+    crystals = CrystalTable(rows.select(GEOMETRY.names))
     return composition(crystals)[:, numbers] > 0
 
 

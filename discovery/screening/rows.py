@@ -10,7 +10,7 @@ from candidates.known import find
 from candidates.records import Candidate, Literature, candidate_id, tokens_seen
 from discovery.databases.info import LABELS
 from discovery.screening.options import MAGNETIC_ELEMENTS
-from xbert.crystals import Crystal, CrystalTable
+from xbert.crystals import GEOMETRY, Crystal, CrystalTable
 from xbert.features import Features
 from xbert.predict import Predictor
 from xbert.spacegroups import space_group
@@ -40,9 +40,9 @@ def to_candidates(
         database: name of the database.
         predictor: the model that ranked.
     """
-    crystals = CrystalTable(rows.select(["id", "lattice", "atomic_numbers", "frac_coords"]))
+    crystals = CrystalTable(rows.select(GEOMETRY.names))
     told = predictor.description.config["known_words"]
-    facts = rows.drop_columns(["lattice", "atomic_numbers", "frac_coords"]).to_pylist()
+    facts = rows.drop_columns(GEOMETRY.names[1:]).to_pylist()
     found = []
     for index, (row, crystal) in enumerate(zip(facts, crystals, strict=True)):
         group = space_group(row["spacegroup"])

@@ -21,7 +21,7 @@ from discovery.screening.filters import Step, apply_filters, filters_before_pred
 from discovery.screening.options import ScreenOptions
 from discovery.screening.parts import Parts
 from discovery.screening.rows import to_candidates, to_parquet
-from xbert.crystals import CrystalTable
+from xbert.crystals import GEOMETRY, CrystalTable
 from xbert.parallel import in_parallel
 from xbert.predict import Predictor
 from xbert.scoring import CHUNK, features_of_rows, score_features, standardise_rows
@@ -146,7 +146,7 @@ def _predict(
 ) -> pa.Table:
     numbers = range(-(-rows.num_rows // CHUNK))
     missing = [number for number in numbers if not parts.has("score", number)]
-    needed = ["id", "lattice", "atomic_numbers", "frac_coords", "spacegroup", "n_electrons"]
+    needed = [*GEOMETRY.names, "spacegroup", "n_electrons"]
     chunks: Iterator[Any] = (rows.select(needed).slice(number * CHUNK, CHUNK) for number in missing)
     done = (len(numbers) - len(missing)) * CHUNK
     for number, features in zip(missing, in_parallel(features_of_rows, chunks, workers), strict=True):

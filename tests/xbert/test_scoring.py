@@ -54,3 +54,14 @@ def test_an_empty_table_is_fine() -> None:
     empty = CrystalTable.from_crystals([])
     rows, features = prepare(empty)
     assert rows.num_rows == len(features) == 0
+
+
+def test_each_label_source_has_its_own_column() -> None:
+    rows, features = prepare(CrystalTable.from_crystals(sample_crystals()))
+    predictor = Predictor("benchmark")
+    scored = score_rows(predictor, rows, features)
+    by_source = predictor(features).by_source
+    for index, source in enumerate(("materiae", "tqc", "arsenal")):
+        column = scored.column(f"p_topological_{source}").to_numpy()
+        np.testing.assert_allclose(column, 1.0 - by_source[:, index, 0], atol=1e-6)
+    np.testing.assert_allclose(scored.column("p_trivial").to_numpy(), by_source[:, 3, 0], atol=1e-6)
