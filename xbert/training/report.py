@@ -1,9 +1,12 @@
 """The model card: everything a user should know, written by the command that made the model."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from xbert.checkpoint import Description
+
+WIDTH = 118
 
 
 def write_card(directory: Path, description: Description) -> None:
@@ -12,10 +15,11 @@ def write_card(directory: Path, description: Description) -> None:
     lines = [
         f"# {description.name}",
         "",
-        description.purpose,
+        *fill(description.purpose, WIDTH).splitlines(),
         "",
         f"{description.members} networks of {training['parameters']:,} parameters, averaged; half-precision "
-        f"weights in safetensors. Trained on {training['n_train']:,} crystals, {training['created']}.",
+        "weights in safetensors.",
+        f"Trained on {training['n_train']:,} crystals, {training['created']}.",
         "",
         "```console",
         f"$ {training['command']}",
@@ -26,7 +30,10 @@ def write_card(directory: Path, description: Description) -> None:
         "",
     ]
     for split, scores in metrics.items():
-        lines += [f"## {split}", "", scores["what"], "", *_table(scores), ""]
+        lines += [f"## {split}", "", *fill(scores["what"], WIDTH).splitlines(), ""]
+        if scores["command"] != training["command"]:
+            lines += ["```console", f"$ {scores['command']}", "```", ""]
+        lines += [*_table(scores), ""]
     lines += [
         "## Data",
         "",
@@ -38,7 +45,7 @@ def write_card(directory: Path, description: Description) -> None:
         "",
         "## Limits",
         "",
-        "Non-magnetic, ordered crystals at the geometry given. A probability is no proof: verify from first "
+        "Non-magnetic, ordered crystals at the geometry given. A probability is no proof: verify from first",
         "principles. Labels rest on PBE with spin-orbit coupling, which exaggerates band inversion.",
         "",
     ]
