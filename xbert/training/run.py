@@ -21,7 +21,7 @@ from xbert.training.splits import formula_fold, random_fold, transfer_split
 
 Split = Literal["formula", "random", "folds", "transfer"]
 _WHAT = {
-    "formula": "A tenth of all formulas, never trained on. Each half of it was scored with temperatures set on "
+    "formula": "A tenth of all formulas, never trained on. Each half was scored with temperatures set on "
     "the other half; the shipped ones are set on the whole.",
     "random": "A random tenth of rows, which leaks: polymorphs of one formula fall on both sides.",
 }
