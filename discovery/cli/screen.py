@@ -159,10 +159,10 @@ def _print(result: "Result") -> None:
         funnel.add_row(step.name, removed, f"{step.left:,}", escape(step.description), style=style)
     console.print(funnel)
     best = Table(title=f"ranked by the {run.model} model", title_justify="left", box=None)
-    for name in ("#", "P(topo)", "bench", "gap/eV"):
-        best.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    for name in ("formula", "space group", "candidate"):
-        best.add_column(name, no_wrap=True, min_width=8)
+    for name, width in (("#", 2), ("P(topo)", 11), ("bench", 5), ("gap/eV", 6)):
+        best.add_column(name, justify="right", no_wrap=True, min_width=width)
+    for name, width in (("formula", 8), ("space group", 14), ("candidate", 9)):
+        best.add_column(name, no_wrap=True, min_width=width)
     best.add_column("crystal", no_wrap=True)  # gives way first on a narrow terminal
     for c in result.candidates[:SHOWN]:
         best.add_row(

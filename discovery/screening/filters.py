@@ -188,23 +188,18 @@ def _not_metal(rows: pa.Table) -> np.ndarray:
 def valences_balance(formula: str) -> bool:
     """Whether common oxidation states can sum to zero: CdO and Cu2SnTe3, not LiIr3 or Al4Mo.
 
-    By pymatgen's ``oxi_state_guesses`` (states found in the ICSD), to which the anions of Zintl phases are
-    added: Bi³⁻ and the four-valent ones of Ge, Sn and Pb. Of elements those from group 14 on pass.
+    By pymatgen's ``oxi_state_guesses`` (states found in the ICSD), with the Bi³⁻ of bismuthides added. The
+    anions of Ge, Sn and Pb are not: with them nearly every intermetallic balances. Of elements those from
+    group 14 on pass.
     """
     import warnings
 
     from pymatgen.core import Composition, Element
 
-    anions = {"Bi": (-3,), "Ge": (-4,), "Sn": (-4,), "Pb": (-4,)}
     composition = Composition(formula)
-    present = [element.symbol for element in composition.elements]
-    if len(present) == 1:  # a metal unless it stands where Bi, Sn, Te and Se do
-        return Element(present[0]).group >= 14
-    override = {
-        name: sorted({*states, *Element(name).icsd_oxidation_states})
-        for name, states in anions.items()
-        if name in present
-    }
+    if len(composition) == 1:  # a metal unless it stands where Bi, Sn, Te and Se do
+        return composition.elements[0].group >= 14
+    override = {"Bi": [-3, *Element("Bi").icsd_oxidation_states]} if "Bi" in composition else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return bool(composition.oxi_state_guesses(oxi_states_override=override, max_sites=-1))
