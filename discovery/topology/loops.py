@@ -1,0 +1,264 @@
+"""Parallel transport of the occupied bands around closed lines of the Brillouin zone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from discovery.topology.tightbinding import HamiltonianError, TightBinding
+
+FIRST_POINTS = 16
+"""Points of a line before any refinement."""
+
+SIMILAR = 0.75
+"""Neighbouring points are close enough when no occupied state turns further than this overlap. A Dirac point
+in the middle of four points turns a state by 45° at least between two of them: 0.71."""
+
+CLOSED = 1e-4
+"""Direct gap in eV below which bands N and N + 1 are taken to touch."""
+
+FINEST = 2.0**-24
+"""Smallest step, in units of a reciprocal vector."""
+
+_CHUNK = 2**22
+"""Complex numbers of H(k) held at once."""
+
+
+@dataclass
+class Loop:
+    """The occupied bands around one closed line.
+
+    Attributes:
+        start: (3,) fractional k where the line begins.
+        s: (m,) ascending positions in [0, 1) along the line.
+        states: (m, n, N) occupied eigenvectors in columns, periodic gauge.
+        gaps: (m,) direct gap between bands N and N + 1 in eV.
+        links: (m, N, N) unitary parts of the overlaps between a point and the next, the last to the first.
+        cosines: (m,) smallest singular value of each overlap.
+        centres: (N,) ascending hybrid Wannier charge centres in [0, 1), atomic gauge.
+        error: how far the centres moved against those from every second point.
+        resolved: false where the gap is closed or the finest step did not help.
+    """
+
+    start: np.ndarray
+    s: np.ndarray
+    states: np.ndarray
+    gaps: np.ndarray
+    links: np.ndarray
+    cosines: np.ndarray
+    centres: np.ndarray
+    error: float = np.inf
+    resolved: bool = True
+
+
+def check_occupied(model: TightBinding, n_occupied: int) -> None:
+    """Refuse a number of occupied bands that leaves nothing below or above the gap."""
+    if not 0 < n_occupied < model.n_orbitals:
+        raise HamiltonianError(
+            f"{n_occupied} occupied bands of {model.n_orbitals}: between 1 and {model.n_orbitals - 1} are needed"
+        )
+
+
+def occupied_states(model: TightBinding, n_occupied: int, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (m, n, N) occupied eigenvectors in the periodic gauge and (m,) direct gaps in eV at (m, 3) k."""
+    step = max(1, _CHUNK // model.n_orbitals**2)
+    states = np.empty((len(k), model.n_orbitals, n_occupied), dtype=complex)
+    gaps = np.empty(len(k))
+    for first in range(0, len(k), step):
+        part = slice(first, first + step)
+        energies, vectors = model.states(k[part])
+        states[part] = vectors[:, :, :n_occupied]
+        gaps[part] = energies[:, n_occupied] - energies[:, n_occupied - 1]
+    return states, gaps
+
+
+def overlaps(a: np.ndarray, b: np.ndarray, centres: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Return ⟨u_a|u_b⟩ (m, N, N) of cell-periodic states from eigenvectors (m, n, N) of the periodic gauge.
+
+    Args:
+        a: states at k.
+        b: states at k + step; those at k + step − G do as well.
+        centres: (n, 3) fractional positions of the orbitals.
+        step: (m, 3) fractional step between them.
+    """
+    phases = np.exp(-2j * np.pi * (step @ centres.T))
+    return a.conj().swapaxes(-1, -2) @ (phases[:, :, None] * b)
+
+
+def unitary_parts(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the unitary factors of polar decompositions (m, N, N) and the smallest singular values (m,)."""
+    u, singular, vh = np.linalg.svd(matrices)
+    return u @ vh, singular[:, -1]
+
+
+def circular_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Return how far centres a (N,) must move to become b (N,) on a circle of length 1, both ascending.
+
+    The largest move of the best assignment; on a circle that is one of the N cyclic shifts.
+    """
+    n = len(a)
+    shifted = b[(np.arange(n)[:, None] + np.arange(n)) % n]
+    moves = np.abs((shifted - a + 0.5) % 1.0 - 0.5)
+    return float(moves.max(axis=1).min())
+
+
+def may_close(x: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Tell between which middle points a gap going down from both sides could reach zero.
+
+    Args:
+        x: (4,) or (4, ...) ascending positions.
+        gaps: (4, ...) gaps there in eV.
+
+    Returns:
+        (...) booleans for the interval between the second and the third point.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        down = (gaps[1] - gaps[0]) / (x[1] - x[0])
+        up = (gaps[3] - gaps[2]) / (x[3] - x[2])
+        # The two lines meet where the slopes meet; both descend into the interval only if down < 0 < up.
+        width = x[2] - x[1]
+        meeting = (gaps[2] - gaps[1] - up * width) / (down - up)
+        bottom = gaps[1] + down * np.clip(meeting, 0.0, width)
+    return np.asarray((down < 0) & (up > 0) & (bottom < 0))
+
+
+def _centres(links: np.ndarray) -> np.ndarray:
+    phases = np.angle(np.linalg.eigvals(reduce(np.matmul, links)))
+    return np.sort((-phases / (2.0 * np.pi)) % 1.0)
+
+
+def _steps(s: np.ndarray) -> np.ndarray:
+    return (np.roll(s, -1) - s) % 1.0
+
+
+def _link(model: TightBinding, loops: Sequence[Loop], which: Sequence[np.ndarray], along: np.ndarray) -> None:
+    """Recompute the links of each loop that start at the points named for it."""
+    pairs = list(zip(loops, which, strict=True))
+    a = np.concatenate([loop.states[i] for loop, i in pairs])
+    b = np.concatenate([loop.states[(i + 1) % len(loop.s)] for loop, i in pairs])
+    step = np.concatenate([_steps(loop.s)[i] for loop, i in pairs])
+    links, cosines = unitary_parts(overlaps(a, b, model.centres, step[:, None] * along))
+    first = 0
+    for loop, i in pairs:
+        loop.links[i], loop.cosines[i] = links[first : first + len(i)], cosines[first : first + len(i)]
+        first += len(i)
+
+
+def _split(
+    model: TightBinding, loops: Sequence[Loop], which: Sequence[np.ndarray], along: np.ndarray
+) -> None:
+    """Put a point in the middle of the links named for each loop."""
+    middles = [
+        loop.s[i] + 0.5 * _steps(loop.s)[i] for loop, i in zip(loops, which, strict=True)
+    ]  # below 1: the last link ends at 1
+    k = np.concatenate([loop.start + m[:, None] * along for loop, m in zip(loops, middles, strict=True)])
+    states, gaps = occupied_states(model, loops[0].states.shape[2], k)
+    first, changed = 0, []
+    for loop, i, middle in zip(loops, which, middles, strict=True):
+        new = slice(first, first + len(i))
+        first += len(i)
+        loop.s = np.insert(loop.s, i + 1, middle)
+        loop.states = np.insert(loop.states, i + 1, states[new], axis=0)
+        loop.gaps = np.insert(loop.gaps, i + 1, gaps[new])
+        loop.links = np.insert(loop.links, i + 1, 0.0, axis=0)
+        loop.cosines = np.insert(loop.cosines, i + 1, 0.0)
+        place = i + 1 + np.arange(len(i))
+        changed.append(np.sort(np.concatenate([place - 1, place])))
+    _link(model, loops, changed, along)
+
+
+def _compare_with_half(model: TightBinding, loops: Sequence[Loop], along: np.ndarray) -> None:
+    """Set centres, and their error as the distance to those from every second point."""
+    halves = [np.arange(0, len(loop.s), 2) for loop in loops]
+    a = np.concatenate([loop.states[i] for loop, i in zip(loops, halves, strict=True)])
+    b = np.concatenate([loop.states[np.roll(i, -1)] for loop, i in zip(loops, halves, strict=True)])
+    step = np.concatenate([_steps(loop.s[i]) for loop, i in zip(loops, halves, strict=True)])
+    links, _ = unitary_parts(overlaps(a, b, model.centres, step[:, None] * along))
+    first = 0
+    for loop, i in zip(loops, halves, strict=True):
+        coarse = _centres(links[first : first + len(i)])
+        first += len(i)
+        loop.centres = _centres(loop.links)
+        loop.error = circular_distance(loop.centres, coarse)
+
+
+def _coarse_links(loop: Loop) -> np.ndarray:
+    """Return the links of a loop that do not resolve the bands."""
+    x = np.concatenate([[loop.s[-1] - 1.0], loop.s, loop.s[:2] + 1.0])
+    gaps = np.concatenate([loop.gaps[-1:], loop.gaps, loop.gaps[:2]])
+    m = len(loop.s)
+    windows = np.arange(4)[:, None] + np.arange(m)
+    return np.flatnonzero((loop.cosines < SIMILAR) | may_close(x[windows], gaps[windows]))
+
+
+def transport(
+    model: TightBinding,
+    n_occupied: int,
+    starts: np.ndarray,
+    along: np.ndarray,
+    position_tolerance: float = 0.01,
+) -> list[Loop]:
+    """Carry the occupied bands around closed lines, each refined where its bands turn or its gap is small.
+
+    Args:
+        model: Hamiltonian.
+        n_occupied: number N of bands below the gap.
+        starts: (m, 3) fractional k where the lines begin.
+        along: (3,) integers, the reciprocal vector that closes them.
+        position_tolerance: largest error of a centre, as a fraction of the cell; the centres from all points
+            and from every second one differ by less.
+
+    Returns:
+        one Loop per start. Loops whose gap closes come back with ``resolved`` false.
+
+    Source: King-Smith and Vanderbilt, PRB 47, 1651 (1993); Soluyanov and Vanderbilt, PRB 83, 235401 (2011).
+    """
+    along = np.asarray(along, dtype=float)
+    s = np.arange(FIRST_POINTS) / FIRST_POINTS
+    k = np.asarray(starts, dtype=float)[:, None] + s[:, None] * along
+    states, gaps = occupied_states(model, n_occupied, k.reshape(-1, 3))
+    shape = (len(starts), FIRST_POINTS)
+    states, gaps = states.reshape(*shape, *states.shape[1:]), gaps.reshape(shape)
+    loops = [
+        Loop(
+            np.asarray(start, dtype=float),
+            s,
+            states[i],
+            gaps[i],
+            np.empty((FIRST_POINTS, n_occupied, n_occupied), dtype=complex),
+            np.empty(FIRST_POINTS),
+            np.zeros(n_occupied),
+        )
+        for i, start in enumerate(starts)
+    ]
+    _link(model, loops, [np.arange(FIRST_POINTS)] * len(loops), along)
+    pending = list(loops)
+    while pending:
+        work: list[tuple[Loop, np.ndarray]] = []
+        smooth = []
+        for loop in pending:
+            if loop.gaps.min() < CLOSED:
+                loop.resolved = False
+                loop.centres = _centres(loop.links)
+                continue
+            coarse = _coarse_links(loop)
+            if len(coarse):
+                work.append((loop, coarse))
+            else:
+                smooth.append(loop)
+        if smooth:
+            _compare_with_half(model, smooth, along)
+            for loop in smooth:
+                if loop.error > position_tolerance:
+                    turn = 1.0 - loop.cosines
+                    work.append((loop, np.flatnonzero(turn >= 0.25 * turn.max())))
+        for loop, i in work:
+            if _steps(loop.s)[i].min() < FINEST:
+                loop.resolved = False
+                loop.centres = _centres(loop.links)
+        work = [(loop, i) for loop, i in work if loop.resolved]
+        if work:
+            _split(model, [loop for loop, _ in work], [i for _, i in work], along)
+        pending = [loop for loop, _ in work]
+    return loops

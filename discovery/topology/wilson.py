@@ -1,0 +1,270 @@
+"""Hybrid Wannier charge centres of a plane, refined in both directions, and the Z2 they count."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from discovery.topology.loops import (
+    CLOSED,
+    FIRST_POINTS,
+    SIMILAR,
+    Loop,
+    check_occupied,
+    circular_distance,
+    may_close,
+    overlaps,
+    transport,
+)
+from discovery.topology.symmetries import TIME_REVERSAL, require_time_reversal
+from discovery.topology.tightbinding import HamiltonianError, TightBinding
+
+FIRST_LINES = 9
+"""Lines across the half plane before any refinement."""
+
+FINEST_STEP = 2.0**-22
+"""Smallest distance of two lines, in units of a reciprocal vector."""
+
+PAIRING = 0.02
+"""Largest distance of two Kramers partners at a plane's ends, as a fraction of the cell."""
+
+MOST_LINES = 400
+
+
+@dataclass(frozen=True)
+class WilsonPlane:
+    """Hybrid Wannier charge centres over half a time-reversal plane.
+
+    Attributes:
+        origin: (3,) fractional k, a time-reversal invariant momentum.
+        e1: (3,) int; lines lie at origin + k e1, k from 0 to 1/2.
+        e2: (3,) int; lines run along it.
+        k: (m,) ascending positions of the lines in units of e1.
+        centres: (m, N) ascending centres in [0, 1) along the lattice direction of e2.
+        pairing_error: how far Kramers partners lie apart at the two ends, fraction of the cell.
+        z2: index of the plane, None where it is undecided.
+        decided: whether it is.
+        reason: why not; empty where it is.
+        smallest_gap_between_centres: the largest gap between centres, where it is smallest.
+        position_error: largest error of a centre.
+        direct_gap: smallest direct gap met, in eV, and
+        k_direct_gap: (3,) where.
+        n_points: k points at which H was diagonalised.
+    """
+
+    origin: np.ndarray
+    e1: np.ndarray
+    e2: np.ndarray
+    k: np.ndarray
+    centres: np.ndarray
+    pairing_error: float
+    z2: int | None
+    decided: bool
+    reason: str
+    smallest_gap_between_centres: float
+    position_error: float
+    direct_gap: float
+    k_direct_gap: np.ndarray
+    n_points: int
+
+
+def axis_plane(axis: int, value: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return origin, e1, e2 of the plane k_axis = value; e1, e2 and the axis are right-handed."""
+    basis = np.eye(3, dtype=int)
+    return value * basis[axis], basis[(axis + 1) % 3], basis[(axis + 2) % 3]
+
+
+def largest_gap(centres: np.ndarray) -> tuple[float, float]:
+    """Return the middle and the size of the largest gap between ascending centres on the circle."""
+    gaps = (np.roll(centres, -1) - centres) % 1.0
+    if len(centres) == 1:
+        gaps = np.ones(1)
+    i = int(gaps.argmax())
+    return float((centres[i] + 0.5 * gaps[i]) % 1.0), float(gaps[i])
+
+
+def pairing_error(centres: np.ndarray) -> float:
+    """Return how far apart partners lie when ascending centres (N even) are paired on the circle as well as can be."""
+    gaps = (np.roll(centres, -1) - centres) % 1.0
+    return float(min(gaps[::2].max(), gaps[1::2].max()))
+
+
+def crossings(centres: np.ndarray, start: float, end: float) -> int:
+    """Count the centres on the arc from start to end; its parity is that of the other arc, N being even."""
+    low, high = min(start, end), max(start, end)
+    return int(((centres > low) & (centres < high)).sum())
+
+
+def common_overlap(model: TightBinding, a: Loop, b: Loop) -> float:
+    """Return the smallest singular value of the overlaps between two lines at the points both have."""
+    _, i, j = np.intersect1d(a.s, b.s, assume_unique=True, return_indices=True)
+    step = np.broadcast_to(b.start - a.start, (len(i), 3))
+    matrices = overlaps(a.states[i], b.states[j], model.centres, step)
+    # Σ(1 − σ²) bounds 1 − σ_min²: most need no singular values.
+    loss = matrices.shape[-1] - (np.abs(matrices) ** 2).sum(axis=(1, 2))
+    doubtful = loss > 1.0 - SIMILAR**2
+    if not doubtful.any():
+        return float(np.sqrt(1.0 - loss.max()))
+    return float(np.linalg.svd(matrices[doubtful], compute_uv=False)[:, -1].min())
+
+
+def gaps_may_close(t: np.ndarray, loops: list[Loop], mirrored: bool) -> np.ndarray:
+    """Tell between which neighbouring lines (m − 1,) the direct gap could reach zero, extrapolated.
+
+    Args:
+        t: (m,) positions of the lines.
+        loops: the lines.
+        mirrored: the lines beyond both ends are those within at −k; otherwise they repeat with period 1.
+    """
+    gaps = np.array([loop.gaps[np.isin(loop.s, np.arange(FIRST_POINTS) / FIRST_POINTS)] for loop in loops])
+    if mirrored:
+        minus = (-np.arange(FIRST_POINTS)) % FIRST_POINTS
+        before, after = gaps[1][minus], gaps[-2][minus]
+        x = np.concatenate([[2 * t[0] - t[1]], t, [2 * t[-1] - t[-2]]])
+    else:
+        before, after = gaps[-2], gaps[1]
+        x = np.concatenate([[t[-2] - 1.0], t, [t[1] + 1.0]])
+    gaps = np.concatenate([before[None], gaps, after[None]])
+    windows = np.arange(4)[:, None] + np.arange(len(t) - 1)
+    return may_close(x[windows][:, :, None], gaps[windows]).any(axis=1)
+
+
+def sweep(
+    model: TightBinding,
+    n_occupied: int,
+    plane: tuple[np.ndarray, np.ndarray, np.ndarray],
+    t: np.ndarray,
+    mirrored: bool,
+    far: Callable[[Loop, Loop], bool],
+    position_tolerance: float,
+) -> tuple[np.ndarray, list[Loop], str]:
+    """Transport along lines across a plane and put lines between neighbours until these are alike.
+
+    Args:
+        model: Hamiltonian.
+        n_occupied: number of bands below the gap.
+        plane: origin, e1, e2; lines run along e2.
+        t: (m,) first positions of the lines in units of e1.
+        mirrored: see ``gaps_may_close``.
+        far: tells whether two neighbouring lines need another between them.
+        position_tolerance: see ``transport``.
+
+    Returns:
+        positions, lines, and why they could not be resolved (empty if they could).
+    """
+    origin, e1, e2 = plane
+    loops = transport(model, n_occupied, origin + t[:, None] * e1, e2, position_tolerance)
+    near: set[tuple[float, float]] = set()
+    while True:
+        bad = next((loop for loop in loops if not loop.resolved), None)
+        if bad is not None:
+            at = bad.start + bad.s[bad.gaps.argmin()] * e2
+            place = ", ".join(f"{x:.5f}" for x in at)
+            gap = 1e3 * bad.gaps.min()
+            return t, loops, f"bands N and N + 1 come within {gap:.3g} meV at k = ({place})"
+        wanted = gaps_may_close(t, loops, mirrored)
+        for i in np.flatnonzero(~wanted):
+            pair = (float(t[i]), float(t[i + 1]))
+            if pair not in near:
+                if common_overlap(model, loops[i], loops[i + 1]) < SIMILAR or far(loops[i], loops[i + 1]):
+                    wanted[i] = True
+                else:
+                    near.add(pair)
+        i = np.flatnonzero(wanted)
+        if not len(i):
+            return t, loops, ""
+        steps = t[i + 1] - t[i]
+        if steps.min() < FINEST_STEP or len(t) + len(i) > MOST_LINES:
+            at = t[i[steps.argmin()]]
+            return t, loops, f"neighbouring lines stay unlike at {at:.6f} e1, {steps.min():.1e} apart"
+        middles = t[i] + 0.5 * steps
+        new = transport(model, n_occupied, origin + middles[:, None] * e1, e2, position_tolerance)
+        t = np.insert(t, i + 1, middles)
+        for place, loop in zip((i + 1 + np.arange(len(i))).tolist(), new, strict=True):
+            loops.insert(place, loop)
+
+
+def wilson_plane(
+    model: TightBinding,
+    n_occupied: int,
+    origin: np.ndarray,
+    e1: np.ndarray,
+    e2: np.ndarray,
+    *,
+    position_tolerance: float = 0.01,
+    gap_tolerance: float = 0.3,
+    move_tolerance: float = 0.3,
+    time_reversal_tolerance: float = TIME_REVERSAL,
+) -> WilsonPlane:
+    """Return the Wannier charge centres and the Z2 index of a time-reversal plane.
+
+    Lines run along e2 and are stacked along half of e1. Points are added along a line until no occupied state
+    turns by more than ``SIMILAR`` from one to the next and the centres stand still; lines are added until the
+    states, the gaps and the centres of neighbours are alike. Z2 is the parity of centres that jump over the
+    middle of the largest gap.
+
+    Args:
+        model: spin–orbit Hamiltonian with time reversal.
+        n_occupied: number of bands below the gap, even.
+        origin: (3,) a time-reversal invariant momentum.
+        e1: (3,) int reciprocal vector.
+        e2: (3,) int reciprocal vector.
+        position_tolerance: largest error of a centre, fraction of the cell.
+        gap_tolerance: no centre of the next line may lie within this fraction of the largest gap around
+            the gap's middle.
+        move_tolerance: largest move of a centre from line to line, as a fraction of the smaller largest gap.
+        time_reversal_tolerance: largest breaking of time reversal in eV that is taken for noise.
+
+    Raises:
+        HamiltonianError: no time reversal, an odd or impossible number of bands, no time-reversal plane.
+
+    Source: Soluyanov and Vanderbilt, PRB 83, 235401 (2011); convergence criteria after Gresch et al.,
+    PRB 95, 075146 (2017).
+    """
+    check_occupied(model, n_occupied)
+    if n_occupied % 2:
+        raise HamiltonianError(f"{n_occupied} occupied bands: Kramers pairs need an even number")
+    model = require_time_reversal(model, time_reversal_tolerance)
+    origin, e1, e2 = np.asarray(origin, dtype=float), np.asarray(e1), np.asarray(e2)
+    doubled = np.concatenate([2 * origin, e1, e2])
+    if np.abs(doubled - np.round(doubled)).max() > 1e-9 or not np.cross(e1, e2).any():
+        raise HamiltonianError("a time-reversal plane needs a TRIM as origin and two reciprocal vectors")
+
+    def far(a: Loop, b: Loop) -> bool:
+        (middle_a, gap_a), (middle_b, gap_b) = largest_gap(a.centres), largest_gap(b.centres)
+        smaller = min(gap_a, gap_b)
+        if circular_distance(a.centres, b.centres) > move_tolerance * smaller:
+            return True
+        nearest = min(
+            np.abs((b.centres - middle_a + 0.5) % 1.0 - 0.5).min(),
+            np.abs((a.centres - middle_b + 0.5) % 1.0 - 0.5).min(),
+        )
+        return bool(nearest < 0.5 * gap_tolerance * smaller)
+
+    t = np.linspace(0.0, 0.5, FIRST_LINES)
+    t, loops, reason = sweep(model, n_occupied, (origin, e1, e2), t, True, far, position_tolerance)
+    centres = np.array([loop.centres for loop in loops])
+    pairing = max(pairing_error(centres[0]), pairing_error(centres[-1]))
+    if not reason and pairing > PAIRING:
+        reason = f"Kramers partners lie {pairing:.3f} of a cell apart at the plane's ends"
+    middles, sizes = zip(*(largest_gap(row) for row in centres), strict=True)
+    z2 = None
+    if not reason:
+        z2 = sum(crossings(centres[i + 1], middles[i], middles[i + 1]) for i in range(len(t) - 1)) % 2
+    narrowest = min(loops, key=lambda loop: float(loop.gaps.min()))
+    return WilsonPlane(
+        origin=origin,
+        e1=e1,
+        e2=e2,
+        k=t,
+        centres=centres,
+        pairing_error=pairing,
+        z2=z2,
+        decided=not reason,
+        reason=reason,
+        smallest_gap_between_centres=min(sizes),
+        position_error=max(loop.error for loop in loops),
+        direct_gap=float(narrowest.gaps.min()),
+        k_direct_gap=narrowest.start + narrowest.s[narrowest.gaps.argmin()] * e2,
+        n_points=sum(len(loop.s) for loop in loops),
+    )
