@@ -10,7 +10,9 @@ import numpy as np
 from xbert.checkpoint import Description, load_model, locate, model_sha256
 from xbert.features import Features, collate
 
-MAX_BATCH_ATOMS = 4096
+MAX_BATCH_ATOMS = 1024
+"""Edges of more atoms fall out of the processor's cache: 4,096 take nearly three times as long."""
+
 MAX_BATCH = 256
 
 

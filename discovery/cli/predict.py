@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli.console import INTERRUPTED, USAGE, default_workers, progress, refuse
+from discovery.cli.console import INTERRUPTED, USAGE, progress, refuse, share_cores
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,7 +64,7 @@ def predict(
                     paths,
                     predictor,
                     parts,
-                    workers or default_workers(),
+                    share_cores(workers),
                     lambda done: show("scored", done, None),
                 )
         except FileNotFoundError as error:

@@ -198,7 +198,7 @@ def valences_balance(formula: str) -> bool:
 
     composition = Composition(formula)
     if len(composition) == 1:  # a metal unless it stands where Bi, Sn, Te and Se do
-        return composition.elements[0].group >= 14
+        return bool((composition.elements[0].group or 0) >= 14)
     override = {"Bi": [-3, *Element("Bi").icsd_oxidation_states]} if "Bi" in composition else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.sample_crystals import disguise, sample_crystals, sample_table
 from xbert.crystals import CrystalTable
 from xbert.features import Features, featurise
-from xbert.predict import Predictor, batches
+from xbert.predict import MAX_BATCH_ATOMS, Predictor, batches
 from xbert.symmetry import standardise
 
 
@@ -63,7 +63,7 @@ def test_batches_hold_every_crystal_once_and_few_atoms() -> None:
     )  # fmt: skip
     found = list(batches(features))
     assert sorted(np.concatenate(found).tolist()) == list(range(7))
-    assert all(len(rows) == 1 or sizes[rows].max() * len(rows) <= 4096 for rows in found)
+    assert all(len(rows) == 1 or sizes[rows].max() * len(rows) <= MAX_BATCH_ATOMS for rows in found)
 
 
 _LOADED: list[Predictor] = []
