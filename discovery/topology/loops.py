@@ -56,7 +56,7 @@ def check_occupied(model: TightBinding, n_occupied: int) -> None:
     """Refuse a number of occupied bands that leaves nothing below or above the gap."""
     if not 0 < n_occupied < model.n_orbitals:
         raise HamiltonianError(
-            f"{n_occupied} occupied bands of {model.n_orbitals}: between 1 and {model.n_orbitals - 1} are needed"
+            f"{n_occupied} occupied bands of {model.n_orbitals}: there must be bands on both sides of a gap"
         )
 
 

@@ -68,7 +68,8 @@ def with_spin_order(model: TightBinding) -> TightBinding:
         )
     if model.spin is not None and orders[model.spin] <= TIME_REVERSAL:
         return model
-    return replace(model, spin=min(orders, key=lambda order: orders[order]))
+    best = min(orders, key=orders.__getitem__)
+    return replace(model, spin=best)
 
 
 def require_time_reversal(model: TightBinding, tolerance: float = TIME_REVERSAL) -> TightBinding:
@@ -84,9 +85,9 @@ def require_time_reversal(model: TightBinding, tolerance: float = TIME_REVERSAL)
     violation = time_reversal_violation(model)
     if not violation <= tolerance:
         raise HamiltonianError(
-            f"time reversal is broken by {violation:.3g} eV (more than {tolerance:g} eV) in either spin order: "
-            "no Z2 index exists. The crystal is magnetic, spin-orbit coupling is missing, or the Wannier "
-            "functions are poor"
+            f"time reversal is broken by {violation:.3g} eV (more than {tolerance:g} eV) in either spin "
+            "order: no Z2 index exists. The crystal is magnetic, spin-orbit coupling is missing, or the "
+            "Wannier functions are poor"
         )
     model = with_spin_order(model)
     assert model.spin is not None

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from discovery.topology.loops import (
-    CLOSED,
     FIRST_POINTS,
     SIMILAR,
     Loop,
@@ -76,16 +75,14 @@ def axis_plane(axis: int, value: float) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 def largest_gap(centres: np.ndarray) -> tuple[float, float]:
     """Return the middle and the size of the largest gap between ascending centres on the circle."""
-    gaps = (np.roll(centres, -1) - centres) % 1.0
-    if len(centres) == 1:
-        gaps = np.ones(1)
+    gaps = np.diff(centres, append=centres[0] + 1.0)
     i = int(gaps.argmax())
     return float((centres[i] + 0.5 * gaps[i]) % 1.0), float(gaps[i])
 
 
 def pairing_error(centres: np.ndarray) -> float:
-    """Return how far apart partners lie when ascending centres (N even) are paired on the circle as well as can be."""
-    gaps = (np.roll(centres, -1) - centres) % 1.0
+    """Return how far apart partners lie when ascending centres (N even) are paired on the circle at best."""
+    gaps = np.diff(centres, append=centres[0] + 1.0)
     return float(min(gaps[::2].max(), gaps[1::2].max()))
 
 
@@ -126,7 +123,7 @@ def gaps_may_close(t: np.ndarray, loops: list[Loop], mirrored: bool) -> np.ndarr
         x = np.concatenate([[t[-2] - 1.0], t, [t[1] + 1.0]])
     gaps = np.concatenate([before[None], gaps, after[None]])
     windows = np.arange(4)[:, None] + np.arange(len(t) - 1)
-    return may_close(x[windows][:, :, None], gaps[windows]).any(axis=1)
+    return np.asarray(may_close(x[windows][:, :, None], gaps[windows]).any(axis=1))
 
 
 def sweep(
@@ -170,17 +167,17 @@ def sweep(
                     wanted[i] = True
                 else:
                     near.add(pair)
-        i = np.flatnonzero(wanted)
-        if not len(i):
+        split = np.flatnonzero(wanted)
+        if not len(split):
             return t, loops, ""
-        steps = t[i + 1] - t[i]
-        if steps.min() < FINEST_STEP or len(t) + len(i) > MOST_LINES:
-            at = t[i[steps.argmin()]]
+        steps = t[split + 1] - t[split]
+        if steps.min() < FINEST_STEP or len(t) + len(split) > MOST_LINES:
+            at = t[split[steps.argmin()]]
             return t, loops, f"neighbouring lines stay unlike at {at:.6f} e1, {steps.min():.1e} apart"
-        middles = t[i] + 0.5 * steps
+        middles = t[split] + 0.5 * steps
         new = transport(model, n_occupied, origin + middles[:, None] * e1, e2, position_tolerance)
-        t = np.insert(t, i + 1, middles)
-        for place, loop in zip((i + 1 + np.arange(len(i))).tolist(), new, strict=True):
+        t = np.insert(t, split + 1, middles)
+        for place, loop in zip((split + 1 + np.arange(len(split))).tolist(), new, strict=True):
             loops.insert(place, loop)
 
 
