@@ -183,8 +183,8 @@ def follow(
         closed_below_ev: direct gap in eV that counts as none.
         direction: (3,) Cartesian unit vector to leave along.
         step: in 1/Å.
-        min_length: in 1/Å; the gap beside a point where bands touch quadratically is small too, and only over a
-            distance, or around a loop, is it told from a line.
+        min_length: in 1/Å; the gap beside a point where bands touch quadratically is small too, and only over
+            a distance, or around a loop, is it told from a line.
         max_steps: bound for each side.
 
     Returns:

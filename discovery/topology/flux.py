@@ -31,7 +31,7 @@ class BoxFlux:
 
 @cache
 def _surface(divisions: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (p, 3) points on the surface of [−1, 1]³ and (q, 4) plaquettes, anticlockwise seen from outside."""
+    """Return (p, 3) points on the surface of [−1, 1]³ and (q, 4) plaquettes, anticlockwise from outside."""
     ticks = range(divisions + 1)
     place: dict[tuple[int, int, int], int] = {}
     plaquettes = []

@@ -11,7 +11,7 @@ from discovery.topology.tightbinding import HamiltonianError, TightBinding
 from discovery.topology.zone import band_symmetries, bands_on_mesh, chunks, directions, mesh_size, wrap
 
 CLOSED = 1e-4
-"""A direct gap below this, in eV, counts as closed: six decimals of hr.dat open a crossing by about 1e-5 eV."""
+"""Direct gap in eV below which it counts as closed: six decimals of hr.dat open a crossing by about 1e-5."""
 
 STARTS = 64
 """From how many minima of the mesh the direct gap is minimised."""
@@ -69,8 +69,8 @@ def find_gap(
 ) -> GapResult:
     """Find the smallest direct and indirect gap by a mesh and minimisation from its best points.
 
-    The mesh holds every time-reversal invariant momentum where its divisions are even. What is minimised is the
-    squared gap, which is smooth where bands cross linearly.
+    The mesh holds every time-reversal invariant momentum where its divisions are even. What is minimised is
+    the squared gap, which is smooth where bands cross linearly.
 
     Args:
         model: the Hamiltonian.
@@ -145,7 +145,7 @@ def gaps(model: TightBinding, k: np.ndarray, n_occupied: int) -> np.ndarray:
 
 
 def mesh_minima(values: np.ndarray, count: int) -> np.ndarray:
-    """Return up to ``count`` fractional points (m, 3) lowest among their 26 periodic neighbours, lowest first.
+    """Return up to ``count`` fractional points (m, 3) lowest of their 26 periodic neighbours, lowest first.
 
     Of neighbouring points with equal values one is kept, so that a valley does not use up all of them.
     """

@@ -37,8 +37,8 @@ class Node:
         chirality: charge with WannierTools' sign (see ``flux.BoxFlux``); None for a layer, or where no gapped
             surface around the node was found.
         gap_ev: direct gap left at the position found.
-        slopes: (3,) how steeply the multiplet splits along its principal axes in eV Å, falling; a zero marks a
-            quadratic touching.
+        slopes: (3,) how steeply the multiplet splits along its principal axes in eV Å, falling; a zero marks
+            a quadratic touching.
         radius: half the length of the shortest edge of the surface, in 1/Å; None without chirality.
         surface_gap_ev: smallest gap on that surface.
         copies: number that nodes related by time reversal or a point symmetry share.
@@ -109,12 +109,11 @@ def find_nodes(
     search = _Search(model, n_occupied, closed_below_ev)
     search.add(gap.minima[gap.minima_ev < 100 * closed_below_ev])
     if not (gap.closed or search.points or search.lines):
+        opening = f"direct gap of {1e3 * gap.direct_min_ev:.3g} meV"
         if gap.overlap:
-            reason = (
-                f"direct gap of {1e3 * gap.direct_min_ev:.3g} meV, bands overlap by {-gap.indirect_ev:.3g} eV"
-            )
+            reason = f"{opening}, bands overlap by {-gap.indirect_ev:.3g} eV"
             return NodesResult("metal", (), (), gap, None, True, reason)
-        return NodesResult("gapped", (), (), gap, None, True, f"gap of {1e3 * gap.direct_min_ev:.3g} meV")
+        return NodesResult("gapped", (), (), gap, None, True, opening)
     search.add(search.images())
     nodes = search.nodes()
     if not search.lines and (search.suspects or _net(nodes) not in (0, None)):
@@ -253,8 +252,8 @@ class _Search:
     def _charge(self, point: Crossing) -> tuple[int | None, float | None, float | None]:
         """Return charge, radius and gap of the first surface around a node that is gapped and fine enough.
 
-        Two bands that cross linearly tell their charge by the handedness of their velocities as well; where the
-        flux is another one, something else lies inside, and the surface is drawn tighter.
+        Two bands that cross linearly tell their charge by the handedness of their velocities as well; where
+        the flux is another one, something else lies inside, and the surface is drawn tighter.
         """
         others = [other.k[None] for other in self.points if other is not point] + [x.k for x in self.lines]
         room = min((float(distance(self.model, k, point.k).min()) for k in others), default=np.inf)

@@ -6,7 +6,7 @@ from itertools import product
 
 Trim = tuple[int, int, int]
 
-TRIMS: tuple[Trim, ...] = tuple(product((0, 1), repeat=3))  # type: ignore[assignment]
+TRIMS: tuple[Trim, ...] = tuple((a, b, c) for a, b, c in product((0, 1), repeat=3))
 """The eight TRIMs Γ = (n1 b1 + n2 b2 + n3 b3)/2 as (n1, n2, n3), n3 running fastest."""
 
 
@@ -41,8 +41,8 @@ def fu_kane(odd_pairs: Mapping[Trim, int], n_pairs: int) -> ParityResult:
     δ(Γ) is the product of the parities of the occupied bands, one for each Kramers pair. The strong index is
     (−1)^ν0 = Π δ over all eight TRIMs, the weak ones (−1)^νi = Π δ over the four with n_i = 1 (Fu & Kane,
     Phys. Rev. B 76, 045302 (2007), eqs. 2.11 to 2.13 and 3.10). κ1 counts mod 4, even with trivial Z2: 2 is a
-    higher-order or mirror-protected phase (Khalaf, Po, Vishwanath & Watanabe, Phys. Rev. X 8, 031070 (2018); Po,
-    Vishwanath & Watanabe, Nat. Commun. 8, 50 (2017)); its parity is ν0.
+    higher-order or mirror-protected phase (Khalaf, Po, Vishwanath & Watanabe, Phys. Rev. X 8, 031070 (2018);
+    Po, Vishwanath & Watanabe, Nat. Commun. 8, 50 (2017)); its parity is ν0.
 
     Args:
         odd_pairs: for every (n1, n2, n3), the number of occupied Kramers pairs of parity −1.
@@ -78,8 +78,8 @@ def odd_pairs_of_states(odd_states: Mapping[Trim, int]) -> dict[Trim, int]:
     for trim, count in odd_states.items():
         if count % 2:
             raise ParityError(
-                f"{count} inversion-odd states at {trim}: Kramers partners share their parity, so the number of "
-                "bands cuts a pair, or time reversal is broken"
+                f"{count} inversion-odd states at {trim}: Kramers partners share their parity, so the number "
+                "of bands cuts a pair, or time reversal is broken"
             )
     return {trim: count // 2 for trim, count in odd_states.items()}
 

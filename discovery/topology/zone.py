@@ -26,8 +26,8 @@ def directions(model: TightBinding) -> np.ndarray:
 def mesh_size(model: TightBinding) -> tuple[int, int, int]:
     """Return divisions that sample the zone evenly, finer where a point costs less.
 
-    Even numbers, so that the time-reversal invariant momenta lie on the mesh; one where bands do not disperse;
-    at least what the longest hopping needs.
+    Even numbers, so that the time-reversal invariant momenta lie on the mesh; one where bands do not
+    disperse; at least what the longest hopping needs.
     """
     axes = list(active_axes(model))
     sizes = [1, 1, 1]

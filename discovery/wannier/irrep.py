@@ -1,7 +1,7 @@
 """Parities from irrep: the command that asks for them and the log it answers with.
 
-irrep (Iraola et al., Comput. Phys. Commun. 272, 108226 (2022)) is not a dependency: it is run as a program, and its
-log is plain text. Version 2.6 is meant; versions from 3 on do not import on Python 3.11.
+irrep (Iraola et al., Comput. Phys. Commun. 272, 108226 (2022)) is not a dependency: it is run as a program,
+and its log is plain text. Version 2.6 is meant; versions from 3 on do not import on Python 3.11.
 """
 
 import re
@@ -66,8 +66,8 @@ def parse_irrep(text: str) -> IrrepParities:
         raise IrrepError("a k-point is not invariant under inversion: without it there are no parities")
     if total is None or z2 is None or z4 is None:
         raise IrrepError(
-            "no 'TOTAL number of inversions-odd Kramers pairs' with its Z2 and Z4: the log is cut off, or the "
-            "calculation is not a spinor one with time reversal"
+            "no 'TOTAL number of inversions-odd Kramers pairs' with its Z2 and Z4: the log is cut off, or "
+            "the calculation is not a spinor one with time reversal"
         )
     n_bands, first = int(bands[1]), int(bands[2])
     if first != 1:
@@ -98,7 +98,7 @@ def parse_irrep(text: str) -> IrrepParities:
     printed = int(total[1]), int(z2[1]), int(z4[1])
     if own != printed:
         raise IrrepError(
-            f"total, Z2 and Z4 printed are {printed}, those of the eight k-points are {own}: the log is mixed up"
+            f"total, Z2 and Z4 printed are {printed}, the eight k-points give {own}: the log is mixed up"
         )
     group = _GROUP.search(text)
     return IrrepParities(n_bands, odd_pairs, gaps, int(group[2]) if group else None, indices)

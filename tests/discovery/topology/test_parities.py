@@ -51,8 +51,8 @@ def test_axes_renamed_rename_the_weak_indices(counts: list[int], order: list[int
 @pytest.mark.parametrize(
     ("odd", "pairs", "message"),
     [
-        ({trim: 1 for trim in TRIMS[:-1]}, 2, "missing"),
-        ({trim: 1 for trim in (*TRIMS, (2, 0, 0))}, 2, "unknown"),
+        (dict.fromkeys(TRIMS[:-1], 1), 2, "missing"),
+        (dict.fromkeys((*TRIMS, (2, 0, 0)), 1), 2, "unknown"),
         (dict.fromkeys(TRIMS, 3), 2, "3 odd Kramers pairs of 2"),
         (dict.fromkeys(TRIMS, 0.5), 2, r"0\.5 odd"),
         (dict.fromkeys(TRIMS, 0), 0, "whole number"),
