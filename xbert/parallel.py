@@ -53,7 +53,11 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T], workers: int) ->
 
 
 def _follow_the_parent() -> None:
-    """Leave Ctrl-C to the parent, which ends the pool; end when the parent was killed and cannot."""
+    """Leave Ctrl-C to the parent, which ends the pool; end when the parent was killed and cannot.
+
+    One thread a process: threads of several processes that wait for the same cores are many times slower.
+    """
+    os.environ["OMP_NUM_THREADS"] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 

@@ -1,8 +1,8 @@
 """Score crystals with a trained model: standardise, build tokens and graphs, predict."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,8 @@ class Prediction:
 class Predictor:
     """A model ready to score.
 
+    To another process it travels as its directory, and is read there once.
+
     Args:
         model: name of a shipped model, or a model's directory or weights file.
         device: torch device.
@@ -57,6 +59,9 @@ class Predictor:
         self.members = [member.to(device) for member in members]
         self.device = device
 
+    def __reduce__(self) -> tuple[Callable[[str, str], "Predictor"], tuple[str, str]]:
+        return _read_once, (str(self.directory), self.device)
+
     @property
     def name(self) -> str:
         """Name of the model."""
@@ -70,6 +75,11 @@ class Predictor:
     def __call__(self, features: Features) -> Prediction:
         """Score crystals; the result of one does not depend on the others."""
         return predict(self.members, self.description, features, self.device)
+
+
+@cache
+def _read_once(directory: str, device: str) -> Predictor:
+    return Predictor(directory, device)
 
 
 def predict(members: list, description: Description, features: Features, device: str = "cpu") -> Prediction:

@@ -113,8 +113,18 @@ def score_features(predictor: Predictor, features: Features) -> pa.Table:
     return pa.table(columns, schema=SCORES)
 
 
+def score_features_of(rows: pa.Table, predictor: Predictor) -> pa.Table:
+    """Build the inputs of standardised rows and score them (a worker's whole task in a screen)."""
+    return score_features(predictor, features_of_rows(rows))
+
+
+def score_table(table: CrystalTable, predictor: Predictor, checked: bool = False) -> pa.Table:
+    """Standardise and score crystals (a worker's whole task in a prediction); see ``score_rows``."""
+    return score_rows(predictor, *prepare(table, checked))
+
+
 def prepare(table: CrystalTable, checked: bool = False) -> tuple[pa.Table, Features]:
-    """Standardise and build the inputs of the crystals that are in order (a worker's whole task)."""
+    """Standardise and build the inputs of the crystals that are in order."""
     rows = standardise_rows(table, checked)
     return rows, features_of_rows(rows.filter(pc.is_null(rows.column("error"))))
 

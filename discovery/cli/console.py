@@ -43,19 +43,6 @@ def progress() -> Iterator[Callable[[str, int, int | None], None]]:
         yield show
 
 
-def share_cores(workers: int | None) -> int:
-    """Divide the cores between the processes that prepare crystals and the threads that predict.
-
-    Torch gets half of them: more threads than free cores wait for each other and are many times slower.
-
-    Args:
-        workers: processes asked for; as many as there are cores if None.
-
-    Returns:
-        the number of processes.
-    """
-    import torch
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(max(1, cores // 2))
-    return workers or cores
+def default_workers() -> int:
+    """Return the number of processes to use: the cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

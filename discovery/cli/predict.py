@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli.console import INTERRUPTED, USAGE, progress, refuse, share_cores
+from discovery.cli.console import INTERRUPTED, USAGE, default_workers, progress, refuse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,7 +64,7 @@ def predict(
                     paths,
                     predictor,
                     parts,
-                    share_cores(workers),
+                    workers or default_workers(),
                     lambda done: show("scored", done, None),
                 )
         except FileNotFoundError as error:

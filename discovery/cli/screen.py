@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discovery.cli.console import INTERRUPTED, USAGE, progress, refuse, share_cores
+from discovery.cli.console import INTERRUPTED, USAGE, default_workers, progress, refuse
 
 if TYPE_CHECKING:
     from discovery.screening.screen import Result
@@ -115,7 +115,7 @@ def screen(
         command = ["discover", *sys.argv[1:]]
         with progress() as show:
             result = run_screen(
-                database, predictor, benchmark, options, output, command, share_cores(workers), show
+                database, predictor, benchmark, options, output, command, workers or default_workers(), show
             )
         report = write_report(result.run, result.candidates, output / "report")
         Store(settings.resolved_store_url).add_run(result.run, result.candidates)

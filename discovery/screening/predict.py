@@ -15,7 +15,7 @@ from xbert.crystals import CrystalTable
 from xbert.parallel import in_parallel
 from xbert.predict import Predictor
 from xbert.readers import iter_crystals
-from xbert.scoring import CHUNK, SCORES, prepare, score_rows
+from xbert.scoring import CHUNK, SCORES, score_table
 from xbert.validation import Refusal
 
 COLUMNS = pa.schema(
@@ -48,7 +48,7 @@ def predict_files(
         paths: what to read, see ``xbert.readers.iter_crystals``.
         predictor: the model.
         parts: finished pieces, kept from a run that was interrupted.
-        workers: processes that prepare crystals while this one predicts.
+        workers: processes.
         on_progress: called with the number of crystals done so far.
 
     Returns:
@@ -72,10 +72,10 @@ def predict_files(
             todo.append((number, table.arrow.column("source_file"), _refused_rows(refusals)))
             yield table.keep([])
 
-    for rows, features in in_parallel(partial(prepare, checked=True), unfinished(), workers):
+    score = partial(score_table, predictor=predictor, checked=True)
+    for rows in in_parallel(score, unfinished(), workers):
         number, files, refused = todo.pop(0)
-        scored = score_rows(predictor, rows, features).append_column("source_file", files)
-        scored = scored.select(COLUMNS.names).cast(COLUMNS)
+        scored = rows.append_column("source_file", files).select(COLUMNS.names).cast(COLUMNS)
         parts.put("score", number, pa.concat_tables([scored, refused]))
         done += scored.num_rows + refused.num_rows
         if on_progress:

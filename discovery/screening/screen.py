@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from discovery.screening.rows import to_candidates, to_parquet
 from xbert.crystals import GEOMETRY, CrystalTable
 from xbert.parallel import in_parallel
 from xbert.predict import Predictor
-from xbert.scoring import CHUNK, features_of_rows, score_features, standardise_rows
+from xbert.scoring import CHUNK, features_of_rows, score_features, score_features_of, standardise_rows
 from xbert.symmetry import SYMPREC, TIGHT_SYMPREC
 
 Progress = Callable[[str, int, int], None]
@@ -149,9 +150,10 @@ def _predict(
     needed = [*GEOMETRY.names, "spacegroup", "n_electrons"]
     chunks: Iterator[Any] = (rows.select(needed).slice(number * CHUNK, CHUNK) for number in missing)
     done = (len(numbers) - len(missing)) * CHUNK
-    for number, features in zip(missing, in_parallel(features_of_rows, chunks, workers), strict=True):
-        parts.put("score", number, score_features(predictor, features))
-        done += len(features)
+    score = partial(score_features_of, predictor=predictor)
+    for number, scores in zip(missing, in_parallel(score, chunks, workers), strict=True):
+        parts.put("score", number, scores)
+        done += scores.num_rows
         if on_progress:
             on_progress("prediction", min(done, rows.num_rows), rows.num_rows)
     scores = (

@@ -58,7 +58,6 @@ DISCOVERY = Recipe(
     hide_blind=True,
     architecture={"known_words": WORDS["shared"]},
     schedule={"epochs": 6},
-    members=3,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (BENCHMARK, DISCOVERY)}

@@ -64,9 +64,15 @@ def run(
 
 
 def add_scores(directory: Path, name: str, scores: dict[str, Any]) -> None:
-    """Add the scores of another split to the description and the card of a model."""
+    """Add the scores of another split to the description and the card of a model.
+
+    Raises:
+        ValueError: if these are not scores that ``run`` wrote.
+    """
     from xbert.checkpoint import DESCRIPTION, read_description
 
+    if not {"what", "command"} <= scores.keys():
+        raise ValueError(f"the scores of {name!r} do not say what they are and which command made them")
     description = read_description(directory)
     description = replace(description, metrics={**description.metrics, name: scores})
     text = json.dumps(vars(description), indent=1, ensure_ascii=False)
