@@ -24,7 +24,13 @@ def random_model(orbitals: int = 30, seed: int = 0) -> TightBinding:
     """Levels over a few eV, hoppings of some tenths in the plane and to two layers above."""
     rng = np.random.default_rng(seed)
     table = {(0, 0, 0): np.diag(rng.uniform(-3, 3, orbitals)).astype(complex)}
-    for cell, size in {(1, 0, 0): 0.2, (0, 1, 0): 0.2, (0, 0, 1): 0.1, (1, 0, 1): 0.05, (0, 0, 2): 0.02}.items():
+    for cell, size in {
+        (1, 0, 0): 0.2,
+        (0, 1, 0): 0.2,
+        (0, 0, 1): 0.1,
+        (1, 0, 1): 0.05,
+        (0, 0, 2): 0.02,
+    }.items():
         block = size * (rng.normal(size=(orbitals,) * 2) + 1j * rng.normal(size=(orbitals,) * 2))
         table[cell] = block / np.sqrt(orbitals) * 3
         table[tuple(-x for x in cell)] = table[cell].conj().T

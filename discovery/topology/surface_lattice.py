@@ -10,6 +10,9 @@ import numpy as np
 
 Kind = Literal["oblique", "rectangular", "centred", "square", "hexagonal"]
 
+Labels = tuple[tuple[float, str], ...]
+"""Distances along a path in 1/Å, and the names of the points there."""
+
 TOLERANCE = 1e-3
 """Relative difference of lengths, and cosine, below which lengths are equal and angles right."""
 
@@ -110,6 +113,15 @@ class SurfaceLattice:
         """
         labels, corners = _path(self.kind, self.reciprocal)
         return SurfacePath(labels, corners, self.reciprocal)
+
+    def along(self, k: np.ndarray | None, points: int) -> tuple[np.ndarray, np.ndarray, Labels]:
+        """Return k, the distance along it in 1/Å and its labels: of the zone's own path where k is None."""
+        if k is None:
+            k, distance, at = self.path.sample(points)
+            return k, distance, tuple(zip(distance[at].tolist(), self.path.labels, strict=True))
+        k = np.asarray(k, dtype=float).reshape(-1, 2)
+        steps = np.linalg.norm(np.diff(k, axis=0) @ self.reciprocal, axis=1)
+        return k, np.concatenate([[0.0], np.cumsum(steps)]), ()
 
 
 def surface(
