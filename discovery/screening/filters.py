@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import or_
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,9 @@ from xbert.elements import symbols
 from xbert.spacegroups import group_flags
 from xbert.tokens import composition
 from xbert.training.labels import MEANING
+
+if TYPE_CHECKING:
+    from pymatgen.core import Element
 
 Mask = Callable[[pa.Table], np.ndarray]
 
@@ -186,23 +191,37 @@ def _not_metal(rows: pa.Table) -> np.ndarray:
 
 @cache
 def valences_balance(formula: str) -> bool:
-    """Whether common oxidation states can sum to zero: CdO and Cu2SnTe3, not LiIr3 or Al4Mo.
+    """Whether oxidation states can sum to zero: CdO and Cu2SnTe3, not LiIr3 or Al4Mo.
 
-    By pymatgen's ``oxi_state_guesses`` (states found in the ICSD), with the Bi³⁻ of bismuthides added. The
-    anions of Ge, Sn and Pb are not: with them nearly every intermetallic balances. Of elements those from
-    group 14 on pass.
+    Each atom may take any state that its element has in the ICSD (pymatgen's list), and bismuth also the
+    -3 of bismuthides. The anions of Ge, Sn and Pb are not added: with them nearly every intermetallic
+    balances. Of elements those from group 14 on pass.
+
+    The answer is that of pymatgen's ``oxi_state_guesses``, which tries all combinations and takes minutes
+    for large formulas; here the sums that can be reached are the bits of one integer.
     """
-    import warnings
+    from pymatgen.core import Composition
 
-    from pymatgen.core import Composition, Element
+    amounts = Composition(formula).reduced_composition.get_el_amt_dict()
+    if len(amounts) == 1:  # a metal unless it stands where Bi, Sn, Te and Se do
+        return (_element(formula).group or 0) >= 14
+    reachable, offset = 1, 0
+    for symbol, amount in amounts.items():
+        states = {*_element(symbol).icsd_oxidation_states, *((-3,) if symbol == "Bi" else ())}
+        if not states:
+            return False
+        lowest = min(states)
+        for _ in range(round(amount)):
+            reachable = reduce(or_, (reachable << (state - lowest) for state in states))
+        offset += round(amount) * lowest
+    return offset <= 0 and bool(reachable >> -offset & 1)
 
-    composition = Composition(formula)
-    if len(composition) == 1:  # a metal unless it stands where Bi, Sn, Te and Se do
-        return bool((composition.elements[0].group or 0) >= 14)
-    override = {"Bi": [-3, *Element("Bi").icsd_oxidation_states]} if "Bi" in composition else {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return bool(composition.oxi_state_guesses(oxi_states_override=override, max_sites=-1))
+
+@cache
+def _element(symbol: str) -> "Element":
+    from pymatgen.core import Element
+
+    return Element("".join(c for c in symbol if c.isalpha()))
 
 
 def _gapped(rows: pa.Table) -> np.ndarray:

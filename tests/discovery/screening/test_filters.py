@@ -145,3 +145,17 @@ def test_finds_of_the_paper_are_not_removed_as_known() -> None:
 def test_unknown_elements_are_refused_by_name(option: str) -> None:
     with pytest.raises(ValueError, match="Xx"):
         ScreenOptions(**{option: ("Ag", "Xx")})
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["Cu2ZnSnSe4", "Fe3O4", "YBa2Cu3O7", "LiYGa4", "LaGe3Rh", "TaSe2", "Sn3Ru2", "CuH10SeO9", "Ag3Sb"],
+)
+def test_the_balance_is_that_of_pymatgen(formula: str) -> None:
+    from pymatgen.core import Composition
+
+    assert valences_balance(formula) == bool(Composition(formula).oxi_state_guesses(max_sites=-1))
+
+
+def test_the_balance_of_a_large_formula_takes_no_time() -> None:
+    assert valences_balance("Na12Ca8Al20Si28P4S3Cl7O148") in (True, False)
