@@ -1,5 +1,8 @@
 """Atomic orbitals by name, in wannier90's order, and how a rotation or reflection of space mixes them."""
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import numpy as np
 
 SHELLS: dict[str, tuple[str, ...]] = {
@@ -67,3 +70,35 @@ def representation(shell: str, operation: np.ndarray) -> np.ndarray:
     points = np.random.default_rng(0).normal(size=(24, 3))
     moved = points @ np.asarray(operation, dtype=float)  # O⁻¹ r, written for rows
     return np.linalg.lstsq(_harmonics(shell, points), _harmonics(shell, moved), rcond=None)[0]
+
+
+class Site(Protocol):
+    """An atom and its orbitals; spin is not counted among them."""
+
+    @property
+    def element(self) -> str:
+        """Symbol; sites with the same one and the same orbitals are alike."""
+
+    @property
+    def position(self) -> Sequence[float]:
+        """Fractional coordinates."""
+
+    @property
+    def orbitals(self) -> Sequence[str]:
+        """Names as in `SHELLS`, in the order of the basis."""
+
+
+def action(orbitals: Sequence[str], operation: np.ndarray) -> np.ndarray:
+    """Return how an operation acts on the orbitals of a site: (m, m) real, columns are images.
+
+    Raises:
+        ValueError: the operation turns one of them into a function that is not among them.
+    """
+    matrix = np.zeros((len(orbitals), len(orbitals)))
+    for shell in dict.fromkeys(map(shell_of, orbitals)):
+        rows = [i for i, name in enumerate(orbitals) if shell_of(name) == shell]
+        places = [SHELLS[shell].index(orbitals[i]) for i in rows]
+        matrix[np.ix_(rows, rows)] = representation(shell, operation)[np.ix_(places, places)]
+    if not np.allclose(matrix @ matrix.T, np.eye(len(orbitals)), atol=1e-6):
+        raise ValueError(f"the operation mixes {', '.join(orbitals)} with orbitals that are not among them")
+    return matrix

@@ -70,8 +70,8 @@ def test_a_plan_that_its_hamiltonian_contradicts_is_refused(changes: dict, messa
 def test_a_plan_made_before_the_hamiltonian_is_checked_against_it() -> None:
     with pytest.raises(PlanError, match="num_wann is 16 in the plan and 4"):
         check_hamiltonian(antimony(), MODEL)
+    wider = TightBinding(4.1 * np.eye(3), MODEL.cells, MODEL.hoppings, MODEL.centres)
     with pytest.raises(PlanError, match="lattice of the plan"):
-        wider = TightBinding(4.1 * np.eye(3), MODEL.cells, MODEL.hoppings, MODEL.centres)
         check_hamiltonian(plan(), wider)
 
 
