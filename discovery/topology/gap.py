@@ -13,8 +13,11 @@ from discovery.topology.zone import band_symmetries, bands_on_mesh, chunks, dire
 CLOSED = 1e-4
 """Direct gap in eV below which it counts as closed: six decimals of hr.dat open a crossing by about 1e-5."""
 
-STARTS = 64
-"""From how many minima of the mesh the direct gap is minimised."""
+STARTS = 32
+"""From how many minima of the mesh the direct gap is minimised at least."""
+
+MOST_STARTS = 512
+"""And at most, where the gap may close at many of them."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def find_gap(
         n_occupied: N, the number of bands below the gap.
         mesh: divisions along the reciprocal vectors; None chooses them by the model.
         closed_below_ev: gap in eV that counts as none.
-        starts: from how many minima of the mesh to descend.
+        starts: from how many minima of the mesh to descend at least; those that may close come on top.
 
     Raises:
         HamiltonianError: N leaves no band above or below.
@@ -96,7 +99,8 @@ def find_gap(
     ) -> tuple[np.ndarray, np.ndarray]:
         return minimise(function, mesh_minima(on_mesh, count), radius, basis)
 
-    k_gap, squared = lowest(direct, lambda k: gaps(model, k, n_occupied) ** 2, starts)
+    likely = max(starts, _may_close(direct))
+    k_gap, squared = lowest(direct, lambda k: gaps(model, k, n_occupied) ** 2, likely)
     order = np.argsort(squared, kind="stable")
     k_gap, squared = k_gap[order], squared[order]
     k_top, top = lowest(-valence, lambda k: -_band(model, k, n_occupied - 1), 6)
@@ -162,6 +166,16 @@ def mesh_minima(values: np.ndarray, count: int) -> np.ndarray:
         apart = (found - first + size // 2) % size - size // 2
         found = found[np.abs(apart).max(axis=1) > 1]
     return kept / size
+
+
+def _may_close(direct: np.ndarray) -> int:
+    """Return how many minima of the mesh could reach zero, going on as the gap does to their neighbours."""
+    lowest, steepest = np.ones(direct.shape, dtype=bool), np.zeros(direct.shape)
+    for shift in product((-1, 0, 1), repeat=3):
+        rise = np.roll(direct, shift, axis=(0, 1, 2)) - direct
+        lowest &= rise >= -1e-9
+        steepest = np.maximum(steepest, rise)
+    return min(int(np.count_nonzero(lowest & (direct < steepest))), MOST_STARTS)
 
 
 def _spacing(model: TightBinding, size: tuple[int, int, int]) -> float:

@@ -24,6 +24,9 @@ RADIUS = 0.02
 LINE = 0.02
 """How much flatter than across it a crossing may be in the direction in which it could be a line."""
 
+FINEST, FINEST_WORK = 4e5, 6e7
+"""Points, and points times orbitals squared, of the finest mesh searched while charges do not cancel."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -69,7 +72,8 @@ class NodesResult:
         gap: the gap this started from.
         net_chirality: sum over the zone, zero in a complete answer (Nielsen & Ninomiya, Nucl. Phys. B 185, 20
             (1981)); None where it is not defined.
-        complete: whether every charge is known and they cancel, or none is to be had.
+        complete: whether every charge is known and they cancel, or none is to be had. A missed pair of
+            opposite charges would not show.
         reason: one sentence.
     """
 
@@ -114,16 +118,31 @@ def find_nodes(
             reason = f"{opening}, bands overlap by {-gap.indirect_ev:.3g} eV"
             return NodesResult("metal", (), (), gap, None, True, reason)
         return NodesResult("gapped", (), (), gap, None, True, opening)
+    if not gap.closed:
+        closest = min(search.points, key=lambda point: point.gap_ev, default=None)
+        if closest is not None:
+            gap = replace(gap, direct_min_ev=closest.gap_ev, k_direct=wrap(closest.k))
+        gap = replace(gap, closed=True)
     search.add(search.images())
     nodes = search.nodes()
-    if not search.lines and (search.suspects or _net(nodes) not in (0, None)):
-        size = tuple(n if n == 1 else n + n // 2 // 2 * 2 for n in gap.mesh)
-        finer = find_gap(model, n_occupied, (size[0], size[1], size[2]), closed_below_ev, starts=128)
-        search.add(finer.minima[finer.minima_ev < 100 * closed_below_ev])
+    size = gap.mesh
+    while not search.lines and (search.suspects or _net(nodes) not in (0, None)):
         search.add(search.beside_suspects())
+        size = _finer(size)
+        if np.prod(size) > min(FINEST, FINEST_WORK / model.n_orbitals**2):
+            nodes = search.nodes()
+            break
+        again = find_gap(model, n_occupied, size, closed_below_ev)
+        search.add(again.minima[again.minima_ev < 100 * closed_below_ev])
         search.add(search.images())
         nodes = search.nodes()
     return _classify(search, nodes, gap)
+
+
+def _finer(size: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return half as many divisions again, even in number, where there is more than one."""
+    a, b, c = (n if n == 1 else 2 * ((3 * n + 3) // 4) for n in size)
+    return a, b, c
 
 
 def _net(nodes: list[Node]) -> int | None:
@@ -162,7 +181,7 @@ class _Search:
         self.lines: list[NodalLine] = []
         self.surface = False
         self.suspects: list[tuple[np.ndarray, np.ndarray]] = []
-        self._charges: dict[int, tuple[int, float, float]] = {}
+        self._charges: dict[bytes, tuple[int, float, float]] = {}
         axes = active_axes(model)
         self.dimensions = len(axes)
         lengths = np.linalg.norm(model.reciprocal, axis=1)
@@ -260,7 +279,7 @@ class _Search:
         # Edges follow the cone, longer where it is flat, so that the flux is spread evenly over the faces.
         stretch = np.clip(point.slopes[0] / np.maximum(point.slopes, 1e-300), 1.0, 4.0)
         widest = 0.5 * room / float(np.linalg.norm(stretch))
-        known = self._charges.get(id(point))
+        known = self._charges.get(point.k.tobytes())
         if known is not None and known[1] <= widest:
             return known
         expected = -point.handedness if point.handedness else None
@@ -275,8 +294,8 @@ class _Search:
             if not found.converged:
                 continue
             if expected in (None, found.charge):
-                self._charges[id(point)] = found.charge, float(radius), found.gap_ev
-                return self._charges[id(point)]
+                self._charges[point.k.tobytes()] = found.charge, float(radius), found.gap_ev
+                return self._charges[point.k.tobytes()]
             self.suspects.append((point.k, edges))
         return None, None, None
 
