@@ -5,7 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from discovery.topology.loops import CLOSED, FIRST_POINTS, Loop, check_occupied, occupied_states, overlaps
+from discovery.topology.gap import CLOSED, check_occupied
+from discovery.topology.loops import (
+    FIRST_POINTS,
+    Loop,
+    closing_intervals,
+    occupied_states,
+    overlaps,
+)
 from discovery.topology.tightbinding import HamiltonianError, TightBinding
 from discovery.topology.wilson import sweep
 
@@ -56,7 +63,7 @@ def fukui_hatsugai(model: TightBinding, n_occupied: int, plane: Plane) -> tuple[
     """Return the Chern number from plaquette fluxes, the smallest gap met in eV, and why there is no number.
 
     The mesh is a product of two lists of points; rows and columns are added where a plaquette holds more than
-    ``LARGEST_FLUX``.
+    ``LARGEST_FLUX`` or the gap, extrapolated, could close between points.
 
     Source: Fukui, Hatsugai and Suzuki, J. Phys. Soc. Jpn. 74, 1674 (2005).
     """
@@ -66,11 +73,11 @@ def fukui_hatsugai(model: TightBinding, n_occupied: int, plane: Plane) -> tuple[
     def states_at(t: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         k = origin + t[:, None, None] * e1 + s[:, None] * e2
         states, gaps = occupied_states(model, n_occupied, k.reshape(-1, 3))
-        return states.reshape(len(t), len(s), *states.shape[1:]), gaps
+        return states.reshape(len(t), len(s), *states.shape[1:]), gaps.reshape(len(t), len(s))
 
     states, gaps = states_at(t, s)
-    smallest = float(gaps.min())
     while True:
+        smallest = float(gaps.min())
         if smallest < CLOSED:
             return None, smallest, f"bands N and N + 1 come within {1e3 * smallest:.3g} meV"
         dt, ds = (np.roll(t, -1) - t) % 1.0, (np.roll(s, -1) - s) % 1.0
@@ -81,18 +88,22 @@ def fukui_hatsugai(model: TightBinding, n_occupied: int, plane: Plane) -> tuple[
         around = along_t + np.roll(along_s, -1, axis=0) - np.roll(along_t, -1, axis=1) - along_s
         flux = (around + np.pi) % (2.0 * np.pi) - np.pi
         large = np.abs(flux) > LARGEST_FLUX * np.pi
-        if not large.any():
+        rows = np.flatnonzero((large | closing_intervals(t, gaps)).any(axis=1))
+        columns = np.flatnonzero((large | closing_intervals(s, gaps.T).T).any(axis=0))
+        if not len(rows) + len(columns):
             return round(-float(flux.sum()) / (2.0 * np.pi)), smallest, ""
-        rows, columns = np.flatnonzero(large.any(axis=1)), np.flatnonzero(large.any(axis=0))
         if (len(t) + len(rows)) * (len(s) + len(columns)) > MOST_POINTS:
             return None, smallest, "the Berry flux is too concentrated for the mesh"
         new_t, new_s = t[rows] + 0.5 * dt[rows], s[columns] + 0.5 * ds[columns]
-        fresh, gaps = states_at(new_t, s)
-        states, t = np.insert(states, rows + 1, fresh, axis=0), np.insert(t, rows + 1, new_t)
-        smallest = min(smallest, float(gaps.min()))
-        fresh, gaps = states_at(t, new_s)
-        states, s = np.insert(states, columns + 1, fresh, axis=1), np.insert(s, columns + 1, new_s)
-        smallest = min(smallest, float(gaps.min()))
+        fresh, gap = states_at(new_t, s)
+        states, gaps = np.insert(states, rows + 1, fresh, axis=0), np.insert(gaps, rows + 1, gap, axis=0)
+        t = np.insert(t, rows + 1, new_t)
+        fresh, gap = states_at(t, new_s)
+        states, gaps = (
+            np.insert(states, columns + 1, fresh, axis=1),
+            np.insert(gaps, columns + 1, gap, axis=1),
+        )
+        s = np.insert(s, columns + 1, new_s)
 
 
 def chern_number(model: TightBinding, n_occupied: int, plane: Plane) -> ChernResult:

@@ -6,7 +6,8 @@ from functools import reduce
 
 import numpy as np
 
-from discovery.topology.tightbinding import HamiltonianError, TightBinding
+from discovery.topology.gap import CLOSED
+from discovery.topology.tightbinding import TightBinding
 
 FIRST_POINTS = 16
 """Points of a line before any refinement."""
@@ -15,8 +16,8 @@ SIMILAR = 0.75
 """Neighbouring points are close enough when no occupied state turns further than this overlap. A Dirac point
 in the middle of four points turns a state by 45° at least between two of them: 0.71."""
 
-CLOSED = 1e-4
-"""Direct gap in eV below which bands N and N + 1 are taken to touch."""
+STEEP = 8.0
+"""Neighbouring points whose gaps differ by more than this factor are too far apart."""
 
 FINEST = 2.0**-24
 """Smallest step, in units of a reciprocal vector."""
@@ -50,14 +51,6 @@ class Loop:
     centres: np.ndarray
     error: float = np.inf
     resolved: bool = True
-
-
-def check_occupied(model: TightBinding, n_occupied: int) -> None:
-    """Refuse a number of occupied bands that leaves nothing below or above the gap."""
-    if not 0 < n_occupied < model.n_orbitals:
-        raise HamiltonianError(
-            f"{n_occupied} occupied bands of {model.n_orbitals}: there must be bands on both sides of a gap"
-        )
 
 
 def occupied_states(model: TightBinding, n_occupied: int, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +97,10 @@ def circular_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def may_close(x: np.ndarray, gaps: np.ndarray) -> np.ndarray:
-    """Tell between which middle points a gap going down from both sides could reach zero.
+    """Tell between which middle points the gap could close unseen.
+
+    It could where it goes down from both sides and, extrapolated, would halve at least, or where it is so
+    different at the two points that one of them may lie at the edge of an inverted pocket.
 
     Args:
         x: (4,) or (4, ...) ascending positions.
@@ -120,7 +116,24 @@ def may_close(x: np.ndarray, gaps: np.ndarray) -> np.ndarray:
         width = x[2] - x[1]
         meeting = (gaps[2] - gaps[1] - up * width) / (down - up)
         bottom = gaps[1] + down * np.clip(meeting, 0.0, width)
-    return np.asarray((down < 0) & (up > 0) & (bottom < 0))
+    lower, upper = np.minimum(gaps[1], gaps[2]), np.maximum(gaps[1], gaps[2])
+    return np.asarray(((down < 0) & (up > 0) & (bottom < 0.5 * lower)) | (upper > STEEP * lower))
+
+
+def closing_intervals(x: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Tell after which points of a closed line of length 1 the gap could reach zero before the next.
+
+    Args:
+        x: (m,) ascending positions in [0, 1).
+        gaps: (m, ...) gaps there in eV.
+
+    Returns:
+        (m, ...) booleans.
+    """
+    m = len(x)
+    windows = np.arange(-1, 3)[:, None] + np.arange(m)
+    unrolled = x[windows % m] + windows // m
+    return may_close(unrolled.reshape(*unrolled.shape, *[1] * (gaps.ndim - 1)), gaps[windows % m])
 
 
 def _centres(links: np.ndarray) -> np.ndarray:
@@ -185,11 +198,7 @@ def _compare_with_half(model: TightBinding, loops: Sequence[Loop], along: np.nda
 
 def _coarse_links(loop: Loop) -> np.ndarray:
     """Return the links of a loop that do not resolve the bands."""
-    x = np.concatenate([[loop.s[-1] - 1.0], loop.s, loop.s[:2] + 1.0])
-    gaps = np.concatenate([loop.gaps[-1:], loop.gaps, loop.gaps[:2]])
-    m = len(loop.s)
-    windows = np.arange(4)[:, None] + np.arange(m)
-    return np.flatnonzero((loop.cosines < SIMILAR) | may_close(x[windows], gaps[windows]))
+    return np.flatnonzero((loop.cosines < SIMILAR) | closing_intervals(loop.s, loop.gaps))
 
 
 def transport(
@@ -198,6 +207,7 @@ def transport(
     starts: np.ndarray,
     along: np.ndarray,
     position_tolerance: float = 0.01,
+    extra: Sequence[float] = (),
 ) -> list[Loop]:
     """Carry the occupied bands around closed lines, each refined where its bands turn or its gap is small.
 
@@ -208,6 +218,7 @@ def transport(
         along: (3,) integers, the reciprocal vector that closes them.
         position_tolerance: largest error of a centre, as a fraction of the cell; the centres from all points
             and from every second one differ by less.
+        extra: positions in [0, 1) that every line must have.
 
     Returns:
         one Loop per start. Loops whose gap closes come back with ``resolved`` false.
@@ -215,10 +226,10 @@ def transport(
     Source: King-Smith and Vanderbilt, PRB 47, 1651 (1993); Soluyanov and Vanderbilt, PRB 83, 235401 (2011).
     """
     along = np.asarray(along, dtype=float)
-    s = np.arange(FIRST_POINTS) / FIRST_POINTS
+    s = np.union1d(np.arange(FIRST_POINTS) / FIRST_POINTS, extra)
     k = np.asarray(starts, dtype=float)[:, None] + s[:, None] * along
     states, gaps = occupied_states(model, n_occupied, k.reshape(-1, 3))
-    shape = (len(starts), FIRST_POINTS)
+    shape = (len(starts), len(s))
     states, gaps = states.reshape(*shape, *states.shape[1:]), gaps.reshape(shape)
     loops = [
         Loop(
@@ -226,13 +237,13 @@ def transport(
             s,
             states[i],
             gaps[i],
-            np.empty((FIRST_POINTS, n_occupied, n_occupied), dtype=complex),
-            np.empty(FIRST_POINTS),
+            np.empty((len(s), n_occupied, n_occupied), dtype=complex),
+            np.empty(len(s)),
             np.zeros(n_occupied),
         )
         for i, start in enumerate(starts)
     ]
-    _link(model, loops, [np.arange(FIRST_POINTS)] * len(loops), along)
+    _link(model, loops, [np.arange(len(s))] * len(loops), along)
     pending = list(loops)
     while pending:
         work: list[tuple[Loop, np.ndarray]] = []

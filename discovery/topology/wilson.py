@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
+from discovery.topology.descent import minimise
+from discovery.topology.gap import check_occupied, gaps
 from discovery.topology.loops import (
     FIRST_POINTS,
     SIMILAR,
     Loop,
-    check_occupied,
     circular_distance,
     may_close,
     overlaps,
@@ -28,6 +30,15 @@ PAIRING = 0.02
 """Largest distance of two Kramers partners at a plane's ends, as a fraction of the cell."""
 
 MOST_LINES = 400
+
+MISSED = 0.5
+"""A gap smaller than this part of those sampled around it was overlooked."""
+
+MOST_MINIMA = 8
+"""From how many minima of the sampled gap it is minimised."""
+
+NEW_LINE = 2.0**-16
+"""A minimum nearer than this to a line needs no line of its own."""
 
 
 @dataclass(frozen=True)
@@ -113,17 +124,71 @@ def gaps_may_close(t: np.ndarray, loops: list[Loop], mirrored: bool) -> np.ndarr
         loops: the lines.
         mirrored: the lines beyond both ends are those within at −k; otherwise they repeat with period 1.
     """
-    gaps = np.array([loop.gaps[np.isin(loop.s, np.arange(FIRST_POINTS) / FIRST_POINTS)] for loop in loops])
+    lines = [(loop.s, loop.gaps) for loop in loops]
     if mirrored:
-        minus = (-np.arange(FIRST_POINTS)) % FIRST_POINTS
-        before, after = gaps[1][minus], gaps[-2][minus]
+        ends = [((-s) % 1.0, gap) for s, gap in (lines[1], lines[-2])]
         x = np.concatenate([[2 * t[0] - t[1]], t, [2 * t[-1] - t[-2]]])
     else:
-        before, after = gaps[-2], gaps[1]
+        ends = [lines[-2], lines[1]]
         x = np.concatenate([[t[-2] - 1.0], t, [t[1] + 1.0]])
-    gaps = np.concatenate([before[None], gaps, after[None]])
-    windows = np.arange(4)[:, None] + np.arange(len(t) - 1)
-    return np.asarray(may_close(x[windows][:, :, None], gaps[windows]).any(axis=1))
+    lines = [ends[0], *lines, ends[1]]
+    result = np.zeros(len(t) - 1, dtype=bool)
+    for i in range(len(result)):
+        four = lines[i : i + 4]
+        # Positions are dyadic fractions, so equal ones are equal bit by bit.
+        common = reduce(np.intersect1d, [s for s, _ in four])
+        at = np.array([gap[np.argsort(s)][np.searchsorted(np.sort(s), common)] for s, gap in four])
+        result[i] = may_close(x[i : i + 4, None], at).any()
+    return result
+
+
+def missed_gaps(
+    model: TightBinding,
+    n_occupied: int,
+    plane: tuple[np.ndarray, np.ndarray, np.ndarray],
+    t: np.ndarray,
+    loops: list[Loop],
+    mirrored: bool,
+) -> list[tuple[float, float]]:
+    """Return positions (t, s) of gaps much smaller than at the points around them, found by minimisation.
+
+    Args:
+        model: Hamiltonian.
+        n_occupied: number of bands below the gap.
+        plane: origin, e1, e2.
+        t: (m,) positions of the lines.
+        loops: the lines.
+        mirrored: see ``gaps_may_close``.
+    """
+    origin, e1, e2 = plane
+    # Local minima of the first points among lines about as far apart as these are.
+    rows = np.searchsorted(t, np.arange(t[0], t[-1] + 1e-9, 1 / FIRST_POINTS))
+    first = np.arange(FIRST_POINTS) / FIRST_POINTS
+    mesh = np.array([loops[i].gaps[np.searchsorted(loops[i].s, first)] for i in rows])
+    beyond = mesh[[1, -2]][:, (-np.arange(FIRST_POINTS)) % FIRST_POINTS] if mirrored else mesh[[-2, 1]]
+    padded = np.concatenate([beyond[:1], mesh, beyond[1:]])
+    around = [np.roll(padded[i : i + len(mesh)], j, axis=1) for i in range(3) for j in (-1, 0, 1)]
+    i, j = np.nonzero(mesh <= np.min(around, axis=0) + 1e-9)
+    lowest = np.argsort(mesh[i, j])[:MOST_MINIMA]
+    starts = origin + t[rows[i[lowest]], None] * e1 + first[j[lowest], None] * e2
+    k, squares = minimise(
+        lambda k: gaps(model, k, n_occupied) ** 2, starts, 0.5 / FIRST_POINTS, np.array([e1, e2], dtype=float)
+    )
+    found = []
+    for point, square in zip(k, squares, strict=True):
+        (at_t, at_s), *_ = np.linalg.lstsq(np.array([e1, e2], dtype=float).T, point - origin, rcond=None)
+        at_t = at_t % 1.0
+        if mirrored and at_t > 0.5:
+            at_t, at_s = 1.0 - at_t, -at_s
+        at_s = float(np.round(at_s * 2.0**20) / 2.0**20) % 1.0
+        near = [
+            loop.gaps[np.abs((loop.s - at_s + 0.5) % 1.0 - 0.5) <= 1 / FIRST_POINTS].min()
+            for x, loop in zip(t, loops, strict=True)
+            if abs(x - at_t) <= 1 / FIRST_POINTS
+        ]
+        if np.sqrt(square) < MISSED * min(near):
+            found.append((float(at_t), at_s))
+    return found
 
 
 def sweep(
@@ -134,6 +199,7 @@ def sweep(
     mirrored: bool,
     far: Callable[[Loop, Loop], bool],
     position_tolerance: float,
+    refuse: Callable[[list[Loop]], str] = lambda loops: "",
 ) -> tuple[np.ndarray, list[Loop], str]:
     """Transport along lines across a plane and put lines between neighbours until these are alike.
 
@@ -145,13 +211,18 @@ def sweep(
         mirrored: see ``gaps_may_close``.
         far: tells whether two neighbouring lines need another between them.
         position_tolerance: see ``transport``.
+        refuse: says from the first lines why more would be in vain, or nothing.
 
     Returns:
         positions, lines, and why they could not be resolved (empty if they could).
     """
     origin, e1, e2 = plane
     loops = transport(model, n_occupied, origin + t[:, None] * e1, e2, position_tolerance)
+    if reason := refuse(loops):
+        return t, loops, reason
     near: set[tuple[float, float]] = set()
+    extra: list[float] = []
+    searches = 0
     while True:
         bad = next((loop for loop in loops if not loop.resolved), None)
         if bad is not None:
@@ -169,13 +240,22 @@ def sweep(
                     near.add(pair)
         split = np.flatnonzero(wanted)
         if not len(split):
-            return t, loops, ""
+            missed = missed_gaps(model, n_occupied, plane, t, loops, mirrored) if searches < 3 else []
+            if not missed:
+                return t, loops, ""
+            searches += 1
+            extra += [s for _, s in missed]
+            lines = [x for x, _ in missed if np.abs(t - x).min() > NEW_LINE]
+            t = np.union1d(t, lines)
+            loops = transport(model, n_occupied, origin + t[:, None] * e1, e2, position_tolerance, extra)
+            near.clear()
+            continue
         steps = t[split + 1] - t[split]
         if steps.min() < FINEST_STEP or len(t) + len(split) > MOST_LINES:
             at = t[split[steps.argmin()]]
             return t, loops, f"neighbouring lines stay unlike at {at:.6f} e1, {steps.min():.1e} apart"
         middles = t[split] + 0.5 * steps
-        new = transport(model, n_occupied, origin + middles[:, None] * e1, e2, position_tolerance)
+        new = transport(model, n_occupied, origin + middles[:, None] * e1, e2, position_tolerance, extra)
         t = np.insert(t, split + 1, middles)
         for place, loop in zip((split + 1 + np.arange(len(split))).tolist(), new, strict=True):
             loops.insert(place, loop)
@@ -238,12 +318,19 @@ def wilson_plane(
         )
         return bool(nearest < 0.5 * gap_tolerance * smaller)
 
+    def pairing(loops: list[Loop]) -> float:
+        return max(pairing_error(loop.centres) for loop in (loops[0], loops[-1]))
+
+    def unpaired(loops: list[Loop]) -> str:
+        error = pairing(loops)
+        return (
+            f"Kramers partners lie {error:.3f} of a cell apart at the plane's ends" if error > PAIRING else ""
+        )
+
     t = np.linspace(0.0, 0.5, FIRST_LINES)
-    t, loops, reason = sweep(model, n_occupied, (origin, e1, e2), t, True, far, position_tolerance)
+    t, loops, reason = sweep(model, n_occupied, (origin, e1, e2), t, True, far, position_tolerance, unpaired)
+    reason = reason or unpaired(loops)
     centres = np.array([loop.centres for loop in loops])
-    pairing = max(pairing_error(centres[0]), pairing_error(centres[-1]))
-    if not reason and pairing > PAIRING:
-        reason = f"Kramers partners lie {pairing:.3f} of a cell apart at the plane's ends"
     middles, sizes = zip(*(largest_gap(row) for row in centres), strict=True)
     z2 = None
     if not reason:
@@ -255,7 +342,7 @@ def wilson_plane(
         e2=e2,
         k=t,
         centres=centres,
-        pairing_error=pairing,
+        pairing_error=pairing(loops),
         z2=z2,
         decided=not reason,
         reason=reason,

@@ -166,3 +166,24 @@ def sn_te_like(m: float = 1.65, t: float = 0.9, t_next: float = 0.5, soc: float 
             hops += [(0, 0, cell, block), (1, 1, cell, -block)]
     one = np.eye(6)
     return assemble(lattice, sites, [m * one + coupling, -m * one + coupling], hops)
+
+
+def small_pocket(
+    radius: float = 0.3, coupling: float = 0.1, k0: tuple[float, float] = (0.13, 0.29), spinful: bool = True
+) -> TightBinding:
+    """Layer whose bands invert inside a circle of the given radius (rad) around a k0 that is no TRIM.
+
+    Half of ``bhz`` moved to k0, and its time-reversed partner at −k0: |C| = 1 without spin and Z2 = 1 for
+    any radius; the gap is about 2 × coupling × radius.
+    """
+    hops: list[Hop] = []
+    for axis, matrix in enumerate((X, Y)):
+        up = np.exp(-2j * np.pi * k0[axis]) * (0.5 / 1j * coupling * matrix - 0.5 * Z)
+        down = np.exp(2j * np.pi * k0[axis]) * (-0.5 / 1j * coupling * matrix.conj() - 0.5 * Z)
+        cell = tuple(np.eye(3, dtype=int)[axis].tolist())
+        zero = np.zeros((2, 2))
+        hops.append((0, 0, cell, np.block([[up, zero], [zero, down]]) if spinful else up))
+    onsite = (2.0 - 0.5 * radius**2) * Z
+    if not spinful:
+        return assemble(np.eye(3) * 4.0, np.zeros((1, 3)), [onsite], hops, None)
+    return assemble(np.eye(3) * 4.0, np.zeros((1, 3)), [np.kron(ONE, onsite)], hops, "blocks")
