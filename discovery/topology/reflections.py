@@ -148,7 +148,7 @@ def _without_glide(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray 
     """Return the translation, up to lattice vectors, that makes the operation its own inverse."""
     for cell in product((0, -1, 1), repeat=3):
         moved = translation - np.round(translation) + np.array(cell)
-        if np.abs(rotation @ moved + moved).max() < 1e-4:
+        if np.abs(rotation @ moved + moved).max() < 1e-3:
             return np.asarray(moved)
     return None
 

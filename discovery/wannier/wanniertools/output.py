@@ -67,7 +67,8 @@ class WtOutput:
         chern: plane → Chern number, or None.
         plane_z2: Z2 of the plane of `wanniercenter_calc`; None without time reversal, when it says nothing.
         mirror_chern: Chern numbers of the sectors that wt.x calls +i and −i, or None. Its operator leaves
-            out the factor −i of a spin's reflection, so its +i is the eigenvalue −i of the true one.
+            out the factor −i of a spin's reflection, so its +i is the eigenvalue −i of the true one, and it
+            goes round the plane the other way: half the difference has the sign of the usual convention.
         minima: local minima of the gap that a node search found, one for each starting point.
         chiralities: nodes with their chirality.
     """

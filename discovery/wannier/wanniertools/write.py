@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from discovery.wannier.wanniertools.plan import IntVector, PlanError, Segment, Vector, WtPlan
+from discovery.wannier.wanniertools.plan import IntVector, PlanError, Segment, Vector, WtAtom, WtPlan
 
 
 class Task(StrEnum):
@@ -167,7 +167,8 @@ def _mirror_plane(plan: WtPlan) -> list[str]:
     """The plane k₃ = 0, where wt.x's own mirror is one of the crystal: z → −z at every atom's place.
 
     wt.x builds the operator from the orbitals alone (symmetry.f90), so each atom must be its own image, and
-    makes the Hamiltonian symmetric without looking: a wrong mirror would give a number all the same.
+    makes the Hamiltonian symmetric without looking: a wrong mirror would give a number all the same. It tells
+    the sectors by ⟨ψ|M|ψ⟩ and breaks off where inversion and time reversal make every band twofold.
     """
     a, b, c = np.array(plan.lattice)
     if max(abs(a[2]), abs(b[2]), np.hypot(c[0], c[1])) > 1e-3:
@@ -178,7 +179,26 @@ def _mirror_plane(plan: WtPlan) -> list[str]:
         raise PlanError("WannierTools' mirror moves no atoms: every atom needs z = 0 or ½")
     if not plan.spin_orbit:
         raise PlanError("mirror Chern numbers need spin–orbit coupling")
+    if plan.time_reversal and _has_inversion(plan):
+        raise PlanError(
+            "WannierTools cannot tell the mirror sectors of twofold bands, and the crystal has inversion and "
+            "time reversal: compute its mirror Chern numbers from the Hamiltonian instead"
+        )
     return _rows([(0, 0, 0), (1, 0, 0), (0, 1, 0)])
+
+
+def _has_inversion(plan: WtPlan) -> bool:
+    first = plan.atoms[0]
+    for partner in plan.atoms:
+        twice = np.add(first.position, partner.position)
+        if all(any(_same(other, atom, twice) for other in plan.atoms) for atom in plan.atoms):
+            return True
+    return False
+
+
+def _same(other: WtAtom, atom: WtAtom, twice: np.ndarray) -> bool:
+    away = twice - atom.position - other.position
+    return other.element == atom.element and bool(np.abs(away - np.round(away)).max() < 1e-3)
 
 
 def _chirality(nodes: Sequence[Vector], radius: float) -> list[str]:

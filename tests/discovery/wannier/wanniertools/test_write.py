@@ -193,6 +193,9 @@ def test_wanniertools_own_mirror_needs_atoms_in_it() -> None:
     with pytest.raises(PlanError, match="moves no atoms"):
         write_wt_in(antimony(**upright), [Task.MIRROR_CHERN])
     atoms = (WtAtom("Sb", (0.2, 0.3, 0.0), SP), WtAtom("Sb", (0.7, 0.1, 0.5), SP))
+    with pytest.raises(PlanError, match="has inversion and time reversal"):
+        write_wt_in(antimony(**upright, atoms=atoms), [Task.MIRROR_CHERN])
+    atoms = (atoms[0], WtAtom("As", (0.7, 0.1, 0.5), SP))
     found = sections(write_wt_in(antimony(**upright, atoms=atoms), [Task.MIRROR_CHERN]))
     assert found["KPLANE_BULK"] == [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
     assert found["CONTROL"] == {"MIRRORCHERN_CALC": "T"}
