@@ -82,7 +82,9 @@ def screen(
     run_id = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
     parts = Parts(directory / ".parts", identity)
     table = database.open()
+    n_input = len(table) + len(database.refused)
     rows = _standardise(table, parts, workers, on_progress)
+    del table  # the rows hold all that is needed; a large database is not kept twice
     failed = rows.filter(pc.is_valid(rows.column("error")))
     rows = rows.filter(pc.is_null(rows.column("error")))
     refused = [*_refused_on_reading(database), *_refused(failed)]
@@ -107,7 +109,7 @@ def screen(
         refused=tuple(refused),
         versions={name: version(name) for name in PACKAGES},
         seeds={},
-        n_input=len(table) + len(database.refused),
+        n_input=n_input,
         directory=str(directory.resolve()),
     )
     pq.write_table(to_parquet(candidates), directory / "candidates.parquet", compression="zstd")
