@@ -5,16 +5,22 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.linalg.lapack import zgetrf, zgetri
 from threadpoolctl import threadpool_limits
 
+from discovery.topology.decimation import decimate, density
 from discovery.topology.layers import Layers, coupling, layers, stacked, sufficient
 from discovery.topology.surface_lattice import Labels, SurfaceLattice
 from discovery.topology.tightbinding import TightBinding
 from xbert.parallel import in_parallel
 
-PRECISION = 1e-3
-"""What is left of the coupling shifts no level by more than this part of the broadening, mostly far less."""
+SAMPLE = 96
+"""At how many points single precision is tried; spectra of less than fifty times as many are not worth it."""
+
+SINGLE = 1e-4
+"""Largest relative error there with which single precision, two thirds of the work, will do."""
+
+SHARP = 5e-4
+"""Broadening, as a part of the spread of levels, below which a peak between those points could be wrong."""
 
 BATCH = 1 << 16
 """Numbers in one batch of matrices: a megabyte, so that the handful in use stay in the cache."""
@@ -158,56 +164,6 @@ def fermi_arcs(
     return FermiArcs(stack.surface, k, cartesian, energy, top, bottom, bulk, eta, number, neglected)
 
 
-def decimate(h0: np.ndarray, h1: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return effective Hamiltonians of a layer at the bottom, at the top and inside of a stack without end.
-
-    Each step removes every other layer, so that i steps see 2^i layers: López Sancho, López Sancho & Rubio,
-    J. Phys. F 14, 1205 (1984) and 15, 851 (1985), eqs. (11)–(17). Their first step needs no inverse: it is
-    done with the eigenvectors of a layer, for all energies at once.
-
-    Args:
-        h0: (n_k, N, N) a principal layer, eV.
-        h1: (n_k, N, N) from it to the next above.
-        z: (n_e,) complex energies with positive imaginary part, eV.
-
-    Returns:
-        Three arrays (n_k, n_e, N, N): the Green's functions are the inverses of z minus them.
-    """
-    levels, states = np.linalg.eigh(h0)
-    size = h0.shape[-1]
-    sides = np.concatenate([h1 @ states, _adjoint(h1) @ states], axis=1)[:, None]
-    weights = 1.0 / (z[None, :, None] - levels[:, None, :])
-    product = (sides * weights[:, :, None, :]) @ _adjoint(sides)
-    product = product.reshape(-1, 2 * size, 2 * size)
-    shape = (len(h0), len(z), size, size)
-    own = np.broadcast_to(h0[:, None], shape).reshape(-1, size, size)
-    bottom = own + product[:, :size, :size]
-    top = own + product[:, size:, size:]
-    bulk = bottom + product[:, size:, size:]
-    up, down = product[:, :size, size:].copy(), product[:, size:, :size].copy()
-    energy = np.broadcast_to(z, shape[:2]).reshape(-1)
-    enough = PRECISION * energy.imag**2
-    diagonal = np.arange(size)
-    left = np.flatnonzero(_norm(up) * _norm(down) > enough)
-    up, down = up[left], down[left]
-    while len(left):
-        inverse = -bulk[left]
-        inverse[:, diagonal, diagonal] += energy[left, None]
-        inverse = _invert(inverse)
-        from_up, from_down = inverse @ up, inverse @ down
-        above, below = up @ from_down, down @ from_up
-        bottom[left] += above
-        top[left] += below
-        bulk[left] += above + below
-        # Where the next couplings cannot matter they are not worked out; then it shows where they do not.
-        going = _norm(up) * _norm(from_up) * _norm(down) * _norm(from_down) > enough[left]
-        left, up, down = left[going], up[going], down[going]
-        up, down = up @ from_up[going], down @ from_down[going]
-        going = _norm(up) * _norm(down) > enough[left]
-        left, up, down = left[going], up[going], down[going]
-    return bottom.reshape(shape), top.reshape(shape), bulk.reshape(shape)
-
-
 def _principal(stack: Layers, k: np.ndarray, tolerance: float) -> tuple[int, float]:
     """Layers in a principal layer, judged at some of the k, and the bound on what that neglects."""
     return sufficient(stack.blocks(k[:: -(-len(k) // JUDGED)]), tolerance)
@@ -233,6 +189,7 @@ def _spectra(
         z=energies + 1j * eta,
         number=number,
         at_once=at_once,
+        single=_single_will_do(stack, k, energies + 1j * eta, number, at_once),
     )
     found: list[np.ndarray] = []
     done = 0
@@ -245,10 +202,35 @@ def _spectra(
     return bottom, top, bulk
 
 
-def _spectra_of(blocks: np.ndarray, z: np.ndarray, number: int, at_once: int) -> np.ndarray:
+def _single_will_do(stack: Layers, k: np.ndarray, z: np.ndarray, number: int, at_once: int) -> bool:
+    """Whether single precision gives the same as double on a sample of points."""
+    if len(k) * len(z) < 50 * SAMPLE:
+        return False
+    few = min(len(z), 24)
+    k = k[np.linspace(0, len(k) - 1, SAMPLE // few).astype(int)]
+    z = z[np.linspace(0, len(z) - 1, few).astype(int)]
+    blocks = stack.blocks(k)
+    levels = np.linalg.eigvalsh(stacked(blocks, number))
+    if z.imag.min() < SHARP * np.ptp(levels, axis=1).max():
+        return False
+    rough, fine = (_spectra_of(blocks, z, number, at_once, single) for single in (True, False))
+    return bool((np.abs(rough - fine) <= SINGLE * fine).all())
+
+
+def _chain(
+    blocks: np.ndarray, z: np.ndarray, number: int, single: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """H of a principal layer and to the next, and energies: from the middle of these, for less rounding."""
+    h0, h1 = stacked(blocks[:, :number], number), coupling(blocks[:, : number + 1], number)
+    middle = z.real.mean()
+    kind = np.complex64 if single else np.complex128
+    return (h0 - middle * np.eye(h0.shape[-1])).astype(kind), h1.astype(kind), (z - middle).astype(kind)
+
+
+def _spectra_of(blocks: np.ndarray, z: np.ndarray, number: int, at_once: int, single: bool) -> np.ndarray:
     """Bottom, top and bulk of a few k as (3, n_k, n_e)."""
     n = blocks.shape[-1]
-    h0, h1 = stacked(blocks[:, :number], number), coupling(blocks, number)
+    h0, h1, z = _chain(blocks, z, number, single)
     step = max(1, at_once // len(blocks))
     parts = []
     with threadpool_limits(1, "blas"):  # threads hinder each other on matrices this small
@@ -257,38 +239,9 @@ def _spectra_of(blocks: np.ndarray, z: np.ndarray, number: int, at_once: int) ->
             bottom, top, bulk = decimate(h0, h1, energy)
             parts.append(
                 [
-                    _density(bottom, energy, slice(n), slice(n, None)),
-                    _density(top, energy, slice(-n, None), slice(-n)),
-                    _density(bulk, energy, slice(n), slice(n, None)),
+                    density(bottom, energy, slice(n), slice(n, None)),
+                    density(top, energy, slice(-n, None), slice(-n)),
+                    density(bulk, energy, slice(n), slice(n, None)),
                 ]
             )
-    return np.concatenate(parts, axis=2)
-
-
-def _density(effective: np.ndarray, z: np.ndarray, chosen: slice, rest: slice) -> np.ndarray:
-    """−Im tr G/π over one layer of a principal layer, the rest beside it: (n_k, n_e, N, N) → (n_k, n_e)."""
-    size = effective.shape[-1]
-    matrix = z[:, None, None] * np.eye(size) - effective
-    own = matrix[..., chosen, chosen]
-    if own.shape[-1] < size:  # the others leave a self-energy
-        back = np.linalg.solve(matrix[..., rest, rest], matrix[..., rest, chosen])
-        own = own - matrix[..., chosen, rest] @ back
-    return -np.trace(np.linalg.inv(own), axis1=-2, axis2=-1).imag / np.pi
-
-
-def _invert(matrices: np.ndarray) -> np.ndarray:
-    """Invert in place; for tens of orbitals faster than NumPy, which solves for the unit matrix."""
-    work = 64 * matrices.shape[-1]
-    for matrix in matrices:
-        factors, pivots, _ = zgetrf(matrix.T, overwrite_a=True)  # the transpose is in Fortran's order
-        zgetri(factors, pivots, lwork=work, overwrite_lu=True)
-    return matrices
-
-
-def _adjoint(matrix: np.ndarray) -> np.ndarray:
-    return matrix.conj().swapaxes(-1, -2)
-
-
-def _norm(matrices: np.ndarray) -> np.ndarray:
-    parts = matrices.view(float).reshape(len(matrices), 2 * matrices.shape[-1] ** 2)
-    return np.sqrt(np.einsum("ij,ij->i", parts, parts))
+    return np.concatenate(parts, axis=2, dtype=float)

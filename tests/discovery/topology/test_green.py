@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discovery.topology.green import decimate, fermi_arcs, surface_spectrum
+from discovery.topology.decimation import decimate
+from discovery.topology.green import fermi_arcs, surface_spectrum
 from discovery.topology.layers import coupling, layers, stacked, sufficient
 from discovery.topology.slab import slab_bands, slab_hamiltonian
 from discovery.topology.tightbinding import TightBinding
@@ -141,6 +142,22 @@ def test_the_whole_green_function_solves_its_own_equation() -> None:
     np.testing.assert_allclose(bottom, h0[:, None] + up @ g_bottom @ down, atol=1e-4)
     np.testing.assert_allclose(top, h0[:, None] + down @ g_top @ up, atol=1e-4)
     np.testing.assert_allclose(bulk, h0[:, None] + up @ g_bottom @ down + down @ g_top @ up, atol=1e-4)
+
+
+@pytest.mark.parametrize(("eta", "will_do"), [(0.05, True), (0.0005, False)])
+def test_single_precision_is_used_only_where_it_does(
+    eta: float, will_do: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, energies = cubic_insulator(-2.0), np.linspace(-1, 1, 201)
+
+    def spectrum() -> np.ndarray:
+        return surface_spectrum(model, (0, 0, 1), energies, points=25, eta=eta).top
+
+    found = spectrum()
+    monkeypatch.setattr("discovery.topology.green.SAMPLE", np.inf)
+    double = spectrum()
+    np.testing.assert_allclose(found, double, rtol=1e-3)
+    assert bool((found != double).any()) == will_do
 
 
 def test_spectra_add_up_to_the_orbitals() -> None:
