@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import time
 from pathlib import Path
 
@@ -60,6 +61,8 @@ def main() -> None:
     found = surface_spectrum(
         model, (0, 0, 1), energies, points=101, eta=arguments.eta, workers=arguments.workers
     )
+    seconds = time.perf_counter() - started
+    worked = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(
         json.dumps(
             {
@@ -67,7 +70,8 @@ def main() -> None:
                 "principal_layers": found.principal_layers,
                 "neglected_ev": round(found.neglected, 4),
                 "points": found.top.size,
-                "seconds": round(time.perf_counter() - started, 1),
+                "seconds": round(seconds, 1),
+                "processor_seconds": round(sum(w.ru_utime + w.ru_stime for w in worked), 1),
                 "workers": arguments.workers,
                 "cores": os.cpu_count(),
                 "load": round(os.getloadavg()[0], 1),
