@@ -4,11 +4,11 @@
     python benchmarks/topology.py FOLDER_OR_HR --occupied 18 --z2pack ENVIRONMENT/bin/python
 
 z2pack and tbmodels pin old versions of NumPy, so they live in an environment of their own
-(`python -m venv ENVIRONMENT && ENVIRONMENT/bin/pip install z2pack tbmodels`). Both programs get the same
-hr.dat and centres, the same six planes, and the same convergence: centres to 0.01 of a cell, moves and
-distances to the gap within 0.3 of the largest gap (z2pack's defaults). Prints one JSON object; seconds exclude
-reading the files. `z2pack` reads its Hamiltonian through tbmodels; `z2pack_fast_h` is given a function that
-sums over R in NumPy, so that it times the Wilson loops rather than tbmodels.
+(`ENVIRONMENT/bin/pip install z2pack tbmodels`). Both programs get the same hr.dat and centres, the same six
+planes, and the same tolerances: centres to 0.01 of a cell, moves and distances to the gap within 0.3 of the
+largest gap (z2pack's defaults). Prints one JSON object; seconds exclude reading the files. `z2pack` takes its
+Hamiltonian from tbmodels; `z2pack_fast_h` is given a function that sums over R in NumPy, so that it times the
+Wilson loops rather than tbmodels.
 """
 
 import argparse
@@ -49,7 +49,8 @@ for axis in range(3):
         result = z2pack.surface.run(system=system, surface=surface, pos_tol=0.01, gap_tol=0.3, move_tol=0.3)
         planes[f"k{axis + 1}={name}"] = int(z2pack.invariant.z2(result, check_kramers_pairs=False))
         report = result.convergence_report
-        converged &= all(len(part["FAILED"]) == 0 for part in (*report["line"].values(), *report["surface"].values()))
+        parts = (*report["line"].values(), *report["surface"].values())
+        converged &= all(len(part["FAILED"]) == 0 for part in parts)
 print(json.dumps({"seconds": time.perf_counter() - started, "planes": planes, "converged": converged,
                   "version": z2pack.__version__, "numpy": np.__version__}))
 """

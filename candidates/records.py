@@ -1,9 +1,9 @@
-"""What a screen leaves behind: one record for the run, one for each crystal that survived it."""
+"""What work leaves behind: a record for a screen, for each crystal that survived it, for each verdict."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -179,3 +179,70 @@ class RunRecord(Record):
     seeds: dict[Text, int] = Field(default_factory=dict, description="Name of a random stream → its seed.")
     n_input: Count = Field(description="Crystals read, refused ones included.")
     directory: Text = Field(description="Where the run wrote its files.")
+
+
+Topology = Literal[
+    "strong TI",
+    "weak TI",
+    "TCI",
+    "Weyl",
+    "Dirac",
+    "nodal line",
+    "metal",
+    "trivial",
+    "inconclusive",
+]
+"""What a verdict can say."""
+
+Z2 = tuple[
+    Annotated[int, Field(ge=0, le=1)],
+    Annotated[int, Field(ge=0, le=1)],
+    Annotated[int, Field(ge=0, le=1)],
+    Annotated[int, Field(ge=0, le=1)],
+]
+"""ν0, ν1, ν2, ν3."""
+
+
+class Gate(Record):
+    """A number that a verdict stands or falls with, and its limit."""
+
+    name: Text = Field(description="Short name, such as `direct gap`.")
+    value: float | None = Field(description="What was found; null where it could not be had.")
+    limit: float | None = Field(description="Limit that it is held against; null for yes or no.")
+    unit: Text = Field(default="", description="Unit of both.")
+    passed: bool = Field(description="Whether it is on the right side.")
+    what: Text = Field(description="What is asked, in one phrase.")
+
+
+class BandNode(Record):
+    """A point where the highest occupied band touches the next."""
+
+    k: tuple[float, float, float] = Field(description="Fractional position in (−½, ½].")
+    energy: float = Field(description="eV, on the scale of the Hamiltonian.")
+    multiplicity: Count = Field(description="Bands that meet.")
+    chirality: int | None = Field(description="Charge; null where no gapped surface around it was found.")
+
+
+class Verdict(Record):
+    """What the topology of a Hamiltonian is, why, and how far that can be trusted."""
+
+    topology: Topology = Field(description="The class.")
+    reasons: tuple[Text, ...] = Field(min_length=1, description="Why, in sentences.")
+    notes: tuple[Text, ...] = Field(default=(), description="What else to know; none changes the class.")
+    z2: dict[Text, Z2] = Field(default_factory=dict, description="Method → ν0, ν1, ν2, ν3.")
+    nu0: tuple[int | None, int | None, int | None] = Field(
+        default=(None, None, None), description="Strong index from the planes across each axis."
+    )
+    direct_gap: float | None = Field(default=None, ge=0, description="Smallest direct gap, meV.")
+    indirect_gap: float | None = Field(
+        default=None, description="Lowest of band N + 1 less highest of band N, meV; negative in a metal."
+    )
+    nodes: tuple[BandNode, ...] = Field(default=(), description="Points where the gap closes.")
+    nodal_lines: Count = Field(default=0, description="Lines on which it closes.")
+    mirror_chern: dict[Text, int | None] = Field(
+        default_factory=dict, description="Mirror and plane → mirror Chern number; null where undecided."
+    )
+    gates: tuple[Gate, ...] = Field(description="Every number the verdict stands on.")
+    functional: Text | None = Field(default=None, description="Density functional of the bands, if known.")
+    provisional: bool = Field(description="True unless the functional is known for good gaps.")
+    provenance: dict[Text, Text] = Field(default_factory=dict, description="Where it comes from.")

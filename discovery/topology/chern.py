@@ -14,7 +14,7 @@ from discovery.topology.loops import (
     overlaps,
 )
 from discovery.topology.tightbinding import HamiltonianError, TightBinding
-from discovery.topology.wilson import sweep
+from discovery.topology.wilson import restrict, sweep
 
 Plane = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Origin (3,) and two integer reciprocal vectors (3,): k = origin + t e1 + s e2."""
@@ -67,11 +67,12 @@ def fukui_hatsugai(model: TightBinding, n_occupied: int, plane: Plane) -> tuple[
 
     Source: Fukui, Hatsugai and Suzuki, J. Phys. Soc. Jpn. 74, 1674 (2005).
     """
-    origin, e1, e2 = plane
+    model = restrict(model, plane)
+    e1, e2 = np.eye(3)[:2]
     t = s = np.arange(FIRST_POINTS) / FIRST_POINTS
 
     def states_at(t: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        k = origin + t[:, None, None] * e1 + s[:, None] * e2
+        k = t[:, None, None] * e1 + s[:, None] * e2
         states, gaps = occupied_states(model, n_occupied, k.reshape(-1, 3))
         return states.reshape(len(t), len(s), *states.shape[1:]), gaps.reshape(len(t), len(s))
 

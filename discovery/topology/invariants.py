@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from discovery.topology.symmetries import TIME_REVERSAL
 from discovery.topology.tightbinding import TightBinding
-from discovery.topology.wilson import WilsonPlane, axis_plane, wilson_plane
+from discovery.topology.wilson import WilsonPlane, axis_plane, half_plane, require_kramers_pairs, wilson_plane
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def z2_indices(
 
     Source: Fu and Kane, PRB 76, 045302 (2007); Soluyanov and Vanderbilt, PRB 83, 235401 (2011).
     """
+    paired = require_kramers_pairs(model, n_occupied, time_reversal_tolerance)
     where = {
         f"k{axis + 1}={name}": (axis, value)
         for axis in range(3)
@@ -60,13 +61,7 @@ def z2_indices(
     }
 
     def compute(place: tuple[int, float]) -> WilsonPlane:
-        return wilson_plane(
-            model,
-            n_occupied,
-            *axis_plane(*place),
-            position_tolerance=position_tolerance,
-            time_reversal_tolerance=time_reversal_tolerance,
-        )
+        return half_plane(paired, n_occupied, *axis_plane(*place), position_tolerance)
 
     with ThreadPoolExecutor(workers) as pool:
         planes = dict(zip(where, pool.map(compute, where.values()), strict=True))

@@ -187,7 +187,8 @@ def _compare_with_half(model: TightBinding, loops: Sequence[Loop], along: np.nda
     a = np.concatenate([loop.states[i] for loop, i in zip(loops, halves, strict=True)])
     b = np.concatenate([loop.states[np.roll(i, -1)] for loop, i in zip(loops, halves, strict=True)])
     step = np.concatenate([_steps(loop.s[i]) for loop, i in zip(loops, halves, strict=True)])
-    links, _ = unitary_parts(overlaps(a, b, model.centres, step[:, None] * along))
+    # Their lengths do not matter here, only the phases of the product's eigenvalues.
+    links = overlaps(a, b, model.centres, step[:, None] * along)
     first = 0
     for loop, i in zip(loops, halves, strict=True):
         coarse = _centres(links[first : first + len(i)])

@@ -44,6 +44,13 @@ def _orders(model: TightBinding) -> dict[SpinOrder, float]:
     return {order: _violation(model, order) for order in (first, other)}
 
 
+def _best(model: TightBinding, orders: dict[SpinOrder, float]) -> SpinOrder:
+    """Return the declared order where it holds, else that of the least violation."""
+    if model.spin is not None and orders[model.spin] <= TIME_REVERSAL:
+        return model.spin
+    return min(orders, key=orders.__getitem__)
+
+
 def time_reversal_violation(model: TightBinding) -> float:
     """Return by how much time reversal is broken, in eV, in the spin order that suits best.
 
@@ -66,10 +73,7 @@ def with_spin_order(model: TightBinding) -> TightBinding:
         raise HamiltonianError(
             f"{model.n_orbitals} orbitals: an odd number cannot hold both spins, so there is no spin order"
         )
-    if model.spin is not None and orders[model.spin] <= TIME_REVERSAL:
-        return model
-    best = min(orders, key=orders.__getitem__)
-    return replace(model, spin=best)
+    return replace(model, spin=_best(model, orders))
 
 
 def require_time_reversal(model: TightBinding, tolerance: float = TIME_REVERSAL) -> TightBinding:
@@ -82,15 +86,15 @@ def require_time_reversal(model: TightBinding, tolerance: float = TIME_REVERSAL)
     Raises:
         HamiltonianError: time reversal is broken by more than that; a Z2 index does not exist then.
     """
-    violation = time_reversal_violation(model)
+    orders = _orders(model)
+    violation = min(orders.values(), default=float("inf"))
     if not violation <= tolerance:
         raise HamiltonianError(
             f"time reversal is broken by {violation:.3g} eV (more than {tolerance:g} eV) in either spin "
             "order: no Z2 index exists. The crystal is magnetic, spin-orbit coupling is missing, or the "
             "Wannier functions are poor"
         )
-    model = with_spin_order(model)
-    assert model.spin is not None
-    partner, _ = kramers_partners(model.n_orbitals, model.spin)
+    order = _best(model, orders)
+    partner, _ = kramers_partners(model.n_orbitals, order)
     away = model.centres[partner] - model.centres
-    return replace(model, centres=model.centres + 0.5 * (away - np.round(away)))
+    return replace(model, spin=order, centres=model.centres + 0.5 * (away - np.round(away)))

@@ -37,6 +37,9 @@ MISSED = 0.5
 MOST_MINIMA = 8
 """From how many minima of the sampled gap it is minimised."""
 
+MINIMUM_ACCURACY = 2.0**-12
+"""How well the place of a minimum is found, in units of a reciprocal vector."""
+
 NEW_LINE = 2.0**-16
 """A minimum nearer than this to a line needs no line of its own."""
 
@@ -142,10 +145,28 @@ def gaps_may_close(t: np.ndarray, loops: list[Loop], mirrored: bool) -> np.ndarr
     return result
 
 
+def restrict(model: TightBinding, plane: tuple[np.ndarray, np.ndarray, np.ndarray]) -> TightBinding:
+    """Return the model of a plane: its H(t, s, 0) is H(origin + t e1 + s e2), from far fewer lattice vectors.
+
+    Args:
+        model: Hamiltonian.
+        plane: origin (3,) and two integer reciprocal vectors (3,).
+    """
+    origin, e1, e2 = plane
+    axes = np.round(np.stack([e1, e2, np.zeros(3)], axis=1)).astype(int)
+    cells, place = np.unique(model.cells @ axes, axis=0, return_inverse=True)
+    # A matrix of which R falls on which place, with its phase.
+    onto = np.zeros((len(cells), len(model.cells)), dtype=complex)
+    onto[place.reshape(-1), np.arange(len(model.cells))] = np.exp(2j * np.pi * (model.cells @ origin))
+    hoppings = np.tensordot(onto, model.hoppings, axes=1)
+    # Sorted by np.unique, so −R stands at the mirrored place; sums must not pile up rounding.
+    hoppings = 0.5 * (hoppings + hoppings[::-1].conj().transpose(0, 2, 1))
+    return TightBinding(np.eye(3), cells, hoppings, model.centres @ axes, model.spin)
+
+
 def missed_gaps(
     model: TightBinding,
     n_occupied: int,
-    plane: tuple[np.ndarray, np.ndarray, np.ndarray],
     t: np.ndarray,
     loops: list[Loop],
     mirrored: bool,
@@ -153,14 +174,12 @@ def missed_gaps(
     """Return positions (t, s) of gaps much smaller than at the points around them, found by minimisation.
 
     Args:
-        model: Hamiltonian.
+        model: Hamiltonian of the plane, see ``restrict``.
         n_occupied: number of bands below the gap.
-        plane: origin, e1, e2.
         t: (m,) positions of the lines.
         loops: the lines.
         mirrored: see ``gaps_may_close``.
     """
-    origin, e1, e2 = plane
     # Local minima of the first points among lines about as far apart as these are.
     rows = np.searchsorted(t, np.arange(t[0], t[-1] + 1e-9, 1 / FIRST_POINTS))
     first = np.arange(FIRST_POINTS) / FIRST_POINTS
@@ -170,23 +189,24 @@ def missed_gaps(
     around = [np.roll(padded[i : i + len(mesh)], j, axis=1) for i in range(3) for j in (-1, 0, 1)]
     i, j = np.nonzero(mesh <= np.min(around, axis=0) + 1e-9)
     lowest = np.argsort(mesh[i, j])[:MOST_MINIMA]
-    starts = origin + t[rows[i[lowest]], None] * e1 + first[j[lowest], None] * e2
+    starts = np.stack([t[rows[i[lowest]]], first[j[lowest]], np.zeros(len(lowest))], axis=1)
     k, squares = minimise(
-        lambda k: gaps(model, k, n_occupied) ** 2, starts, 0.5 / FIRST_POINTS, np.array([e1, e2], dtype=float)
+        lambda k: gaps(model, k, n_occupied) ** 2, starts, 0.5 / FIRST_POINTS, np.eye(3)[:2], MINIMUM_ACCURACY
     )
     found = []
-    for point, square in zip(k, squares, strict=True):
-        (at_t, at_s), *_ = np.linalg.lstsq(np.array([e1, e2], dtype=float).T, point - origin, rcond=None)
+    for (at_t, at_s, _), square in zip(k, squares, strict=True):
         at_t = at_t % 1.0
         if mirrored and at_t > 0.5:
             at_t, at_s = 1.0 - at_t, -at_s
         at_s = float(np.round(at_s * 2.0**20) / 2.0**20) % 1.0
-        near = [
-            loop.gaps[np.abs((loop.s - at_s + 0.5) % 1.0 - 0.5) <= 1 / FIRST_POINTS].min()
-            for x, loop in zip(t, loops, strict=True)
-            if abs(x - at_t) <= 1 / FIRST_POINTS
+        # The line on either side must have seen the like, unless the minimum lies on a line.
+        after = int(np.searchsorted(t, at_t - NEW_LINE))
+        sides = [after] if t[after] <= at_t + NEW_LINE else [after - 1, after]
+        seen = [
+            loops[side].gaps[np.abs((loops[side].s - at_s + 0.5) % 1.0 - 0.5) <= 1 / FIRST_POINTS].min()
+            for side in sides
         ]
-        if np.sqrt(square) < MISSED * min(near):
+        if np.sqrt(square) < MISSED * max(seen):
             found.append((float(at_t), at_s))
     return found
 
@@ -214,19 +234,26 @@ def sweep(
         refuse: says from the first lines why more would be in vain, or nothing.
 
     Returns:
-        positions, lines, and why they could not be resolved (empty if they could).
+        positions, lines (they start at (t, 0, 0) and run along s, see ``restrict``), and why they could not
+        be resolved (empty if they could).
     """
     origin, e1, e2 = plane
-    loops = transport(model, n_occupied, origin + t[:, None] * e1, e2, position_tolerance)
+    model = restrict(model, plane)
+
+    def lines(t: np.ndarray) -> list[Loop]:
+        starts = t[:, None] * np.eye(3)[0]
+        return transport(model, n_occupied, starts, np.eye(3)[1], position_tolerance, extra)
+
+    extra: list[float] = []
+    loops = lines(t)
     if reason := refuse(loops):
         return t, loops, reason
     near: set[tuple[float, float]] = set()
-    extra: list[float] = []
     searches = 0
     while True:
         bad = next((loop for loop in loops if not loop.resolved), None)
         if bad is not None:
-            at = bad.start + bad.s[bad.gaps.argmin()] * e2
+            at = origin + bad.start[0] * e1 + bad.s[bad.gaps.argmin()] * e2
             place = ", ".join(f"{x:.5f}" for x in at)
             gap = 1e3 * bad.gaps.min()
             return t, loops, f"bands N and N + 1 come within {gap:.3g} meV at k = ({place})"
@@ -240,14 +267,13 @@ def sweep(
                     near.add(pair)
         split = np.flatnonzero(wanted)
         if not len(split):
-            missed = missed_gaps(model, n_occupied, plane, t, loops, mirrored) if searches < 3 else []
+            missed = missed_gaps(model, n_occupied, t, loops, mirrored) if searches < 3 else []
             if not missed:
                 return t, loops, ""
             searches += 1
             extra += [s for _, s in missed]
-            lines = [x for x, _ in missed if np.abs(t - x).min() > NEW_LINE]
-            t = np.union1d(t, lines)
-            loops = transport(model, n_occupied, origin + t[:, None] * e1, e2, position_tolerance, extra)
+            t = np.union1d(t, [x for x, _ in missed if np.abs(t - x).min() > NEW_LINE])
+            loops = lines(t)
             near.clear()
             continue
         steps = t[split + 1] - t[split]
@@ -255,10 +281,24 @@ def sweep(
             at = t[split[steps.argmin()]]
             return t, loops, f"neighbouring lines stay unlike at {at:.6f} e1, {steps.min():.1e} apart"
         middles = t[split] + 0.5 * steps
-        new = transport(model, n_occupied, origin + middles[:, None] * e1, e2, position_tolerance, extra)
+        new = lines(middles)
         t = np.insert(t, split + 1, middles)
         for place, loop in zip((split + 1 + np.arange(len(split))).tolist(), new, strict=True):
             loops.insert(place, loop)
+
+
+def require_kramers_pairs(
+    model: TightBinding, n_occupied: int, tolerance: float = TIME_REVERSAL
+) -> TightBinding:
+    """Return the model in its spin order, refusing what can have no Z2.
+
+    Raises:
+        HamiltonianError: no time reversal, an odd or impossible number of bands.
+    """
+    check_occupied(model, n_occupied)
+    if n_occupied % 2:
+        raise HamiltonianError(f"{n_occupied} occupied bands: Kramers pairs need an even number")
+    return require_time_reversal(model, tolerance)
 
 
 def wilson_plane(
@@ -298,10 +338,21 @@ def wilson_plane(
     Source: Soluyanov and Vanderbilt, PRB 83, 235401 (2011); convergence criteria after Gresch et al.,
     PRB 95, 075146 (2017).
     """
-    check_occupied(model, n_occupied)
-    if n_occupied % 2:
-        raise HamiltonianError(f"{n_occupied} occupied bands: Kramers pairs need an even number")
-    model = require_time_reversal(model, time_reversal_tolerance)
+    model = require_kramers_pairs(model, n_occupied, time_reversal_tolerance)
+    return half_plane(model, n_occupied, origin, e1, e2, position_tolerance, gap_tolerance, move_tolerance)
+
+
+def half_plane(
+    model: TightBinding,
+    n_occupied: int,
+    origin: np.ndarray,
+    e1: np.ndarray,
+    e2: np.ndarray,
+    position_tolerance: float = 0.01,
+    gap_tolerance: float = 0.3,
+    move_tolerance: float = 0.3,
+) -> WilsonPlane:
+    """Do what ``wilson_plane`` does for a model that came from ``require_kramers_pairs``."""
     origin, e1, e2 = np.asarray(origin, dtype=float), np.asarray(e1), np.asarray(e2)
     doubled = np.concatenate([2 * origin, e1, e2])
     if np.abs(doubled - np.round(doubled)).max() > 1e-9 or not np.cross(e1, e2).any():
@@ -349,6 +400,6 @@ def wilson_plane(
         smallest_gap_between_centres=min(sizes),
         position_error=max(loop.error for loop in loops),
         direct_gap=float(narrowest.gaps.min()),
-        k_direct_gap=narrowest.start + narrowest.s[narrowest.gaps.argmin()] * e2,
+        k_direct_gap=origin + narrowest.start[0] * e1 + narrowest.s[narrowest.gaps.argmin()] * e2,
         n_points=sum(len(loop.s) for loop in loops),
     )

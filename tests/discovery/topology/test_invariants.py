@@ -103,10 +103,13 @@ def test_an_inverted_pocket_away_from_every_symmetry_is_not_overlooked(seed: int
     assert plane.z2 == 1 or (plane.z2 is None and plane.direct_gap < CLOSED)
 
 
-def test_a_pocket_at_the_edge_of_a_line_is_not_overlooked() -> None:
-    # Seed 60 of a random scan: a line brushed the pocket and its neighbour lay beyond.
-    plane = z2_2d(models.small_pocket(0.04452, 0.01133, (0.05472, 0.99049)), 2)
-    assert plane.z2 == 1
+@pytest.mark.parametrize(
+    ("radius", "coupling", "k0"),
+    [(0.04452, 0.01133, (0.05472, 0.99049)), (0.07119, 0.05043, (0.04842, 0.02077))],
+)
+def test_a_pocket_that_a_line_only_brushes_is_not_overlooked(radius, coupling, k0) -> None:
+    # Two of a thousand random pockets that gave a wrong index once.
+    assert z2_2d(models.small_pocket(radius, coupling, k0), 2).z2 == 1
 
 
 @pytest.mark.parametrize("model", [models.atomic_limit(), models.atomic_limit(0.3, 0.5, 6.0)])
