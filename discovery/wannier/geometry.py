@@ -143,15 +143,15 @@ def find_geometry(hamiltonian: Path, seed: str) -> Geometry:
         ]
         if any(geometry.lattice is not None for geometry in found):
             break
-    lattices = [g for g in found if g.lattice is not None]
-    for other in lattices[1:]:
-        if np.abs(other.lattice - lattices[0].lattice).max() > LATTICE_AGREEMENT:
+    lattices = [(g.path, g.lattice) for g in found if g.lattice is not None]
+    for path, lattice in lattices[1:]:
+        if np.abs(lattice - lattices[0][1]).max() > LATTICE_AGREEMENT:
             raise HamiltonianError(
-                f"{other.path} and {lattices[0].path} hold different lattices: do they belong together?"
+                f"{path} and {lattices[0][0]} hold different lattices: do they belong together?"
             )
     return Geometry(
-        path=lattices[0].path if lattices else hamiltonian.parent,
-        lattice=lattices[0].lattice if lattices else None,
+        path=lattices[0][0] if lattices else hamiltonian.parent,
+        lattice=lattices[0][1] if lattices else None,
         centres=next((g.centres for g in found if g.centres is not None), None),
         spin=next((g.spin for g in found if g.spin is not None), None),
     )
