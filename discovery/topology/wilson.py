@@ -31,6 +31,9 @@ PAIRING = 0.02
 
 MOST_LINES = 400
 
+MOST_SEARCHES = 3
+"""How often a plane is begun again with points that were found to be needed."""
+
 MISSED = 0.5
 """A gap smaller than this part of those sampled around it was overlooked."""
 
@@ -267,7 +270,7 @@ def sweep(
                     near.add(pair)
         split = np.flatnonzero(wanted)
         if not len(split):
-            missed = missed_gaps(model, n_occupied, t, loops, mirrored) if searches < 3 else []
+            missed = missed_gaps(model, n_occupied, t, loops, mirrored) if searches < MOST_SEARCHES else []
             if not missed:
                 return t, loops, ""
             searches += 1
@@ -277,8 +280,16 @@ def sweep(
             near.clear()
             continue
         steps = t[split + 1] - t[split]
+        stuck = int(split[steps.argmin()])
+        if steps.min() < FINEST_STEP and searches < MOST_SEARCHES:
+            # One of the two has overlooked what the other sees: give all lines the points of both.
+            searches += 1
+            extra = np.union1d(loops[stuck].s, loops[stuck + 1].s).tolist()
+            loops = lines(t)
+            near.clear()
+            continue
         if steps.min() < FINEST_STEP or len(t) + len(split) > MOST_LINES:
-            at = t[split[steps.argmin()]]
+            at = t[stuck]
             return t, loops, f"neighbouring lines stay unlike at {at:.6f} e1, {steps.min():.1e} apart"
         middles = t[split] + 0.5 * steps
         new = lines(middles)
