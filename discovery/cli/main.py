@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from discovery.cli import candidates, data, predict, report, screen
+from discovery.cli import candidates, data, predict, report, screen, topology
 
 app = typer.Typer(
     name="discover",
@@ -38,6 +38,7 @@ app.command()(candidates.runs)
 app.command("candidates")(candidates.candidates)
 app.command()(candidates.show)
 app.command("report")(report.report)
+app.command()(topology.topology)
 
 
 def main() -> None:
