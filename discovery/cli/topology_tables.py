@@ -15,8 +15,9 @@ def print_verdict(verdict: "Verdict") -> None:
     from rich.table import Table
 
     console = Console()
-    standing = "provisional" if verdict.provisional else "confirmed"
-    console.print(f"[bold]{verdict.topology}[/bold]" + _standing(verdict, standing))
+    standing = " (provisional)" if verdict.provisional else " (confirmed)"
+    decided = verdict.topology != "inconclusive"
+    console.print(f"[bold]{verdict.topology}[/bold]{standing if decided else ''}", highlight=False)
     for reason in verdict.reasons:
         console.print(f"  {escape(reason)}", highlight=False)
     for note in verdict.notes:
@@ -61,10 +62,6 @@ def print_verdict(verdict: "Verdict") -> None:
         mark = "[green]pass[/green]" if gate.passed else "[red]fail[/red]"
         gates.add_row(escape(gate.name), *_numbers(gate), mark, escape(gate.what))
     console.print(gates)
-
-
-def _standing(verdict: "Verdict", standing: str) -> str:
-    return "" if verdict.topology == "inconclusive" else f" ({standing})"
 
 
 def _numbers(gate: "Gate") -> tuple[str, str]:

@@ -4,15 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from candidates.records import BandNode, Gate, Topology, Verdict
+from candidates.records import BandNode, Topology, Verdict
 from discovery.topology.evidence import Evidence
+from discovery.topology.gates import PARITIES, WILSON, direct_gap_ev, distance_gate, gates, spread_gate
 from discovery.topology.symmetries import TIME_REVERSAL
 from discovery.topology.wilson import PAIRING
-
-WILSON, PARITIES = "Wilson loops", "parities"
-
-DISTANCE = 0.03
-"""Largest distance in eV of Wannier bands from those of the density functional below E_F + 2 eV."""
 
 GOOD_GAPS = frozenset({"HSE03", "HSE06", "PBE0", "B3LYP", "MBJ", "TB-MBJ", "G0W0", "GW", "QSGW"})
 """Functionals with which a verdict is not provisional: semilocal ones invert bands that do not invert."""
@@ -58,7 +54,7 @@ def decide(
         notes=tuple(_notes(evidence, topology)),
         z2=indices,
         nu0=z2.nu0 if z2 is not None else (None, None, None),
-        direct_gap=1e3 * gap.direct_min_ev,
+        direct_gap=1e3 * direct_gap_ev(evidence),
         indirect_gap=1e3 * gap.indirect_ev,
         nodes=tuple(
             BandNode(
@@ -75,99 +71,6 @@ def decide(
         functional=functional,
         provisional=functional is None or functional.upper() not in GOOD_GAPS,
         provenance=dict(provenance or {}),
-    )
-
-
-def gates(evidence: Evidence) -> list[Gate]:
-    """Return every gate that was reached, with its number."""
-    z2, gap = evidence.z2, evidence.gap
-    result = [_distance_gate(evidence), _spread_gate(evidence)]
-    if not evidence.magnetic:
-        violation = evidence.time_reversal
-        result.append(
-            Gate(
-                name="time reversal",
-                value=1e3 * violation if np.isfinite(violation) else None,
-                limit=1e3 * TIME_REVERSAL,
-                unit="meV",
-                passed=violation <= TIME_REVERSAL,
-                what="largest matrix element by which time reversal is broken",
-            )
-        )
-    result.append(
-        Gate(
-            name="direct gap",
-            value=1e3 * gap.direct_min_ev,
-            limit=1e3 * gap.closed_below_ev,
-            unit="meV",
-            passed=not gap.closed,
-            what="smallest direct gap, minimised over the zone; nodes decide where it closes",
-        )
-    )
-    if z2 is not None:
-        strong = sorted({value for value in z2.nu0 if value is not None})
-        decided = sum(plane.decided for plane in z2.planes.values())
-        result += [
-            Gate(
-                name="Kramers pairing",
-                value=z2.kramers_error,
-                limit=PAIRING,
-                unit="cell",
-                passed=z2.kramers_error <= PAIRING,
-                what="distance of Kramers partners among the Wannier charge centres at the planes' ends",
-            ),
-            Gate(
-                name="planes decided",
-                value=decided,
-                limit=len(z2.planes),
-                passed=z2.decided,
-                what="planes whose Z2 index could be counted",
-            ),
-            Gate(
-                name="strong index",
-                value=len(strong),
-                limit=1,
-                passed=len(strong) == 1 and None not in z2.nu0,
-                what="different values of ν0 along the three axes",
-            ),
-        ]
-        if evidence.parities is not None and z2.nu is not None:
-            different = sum(a != b for a, b in zip(z2.nu, evidence.parities.nu, strict=True))
-            result.append(
-                Gate(
-                    name="methods agree",
-                    value=different,
-                    limit=0,
-                    passed=different == 0,
-                    what=f"indices that differ between {WILSON} and {PARITIES}",
-                )
-            )
-    return [gate for gate in result if gate is not None]
-
-
-def _distance_gate(evidence: Evidence) -> Gate | None:
-    if evidence.distance_ev is None:
-        return None
-    return Gate(
-        name="Wannier bands",
-        value=1e3 * evidence.distance_ev,
-        limit=1e3 * DISTANCE,
-        unit="meV",
-        passed=evidence.distance_ev <= DISTANCE,
-        what="largest distance from the bands of the density functional",
-    )
-
-
-def _spread_gate(evidence: Evidence) -> Gate | None:
-    if evidence.spread is None:
-        return None
-    return Gate(
-        name="spread",
-        value=evidence.spread,
-        limit=evidence.spread_limit if np.isfinite(evidence.spread_limit) else None,
-        unit="Å²",
-        passed=evidence.spread <= evidence.spread_limit,
-        what="largest spread of a Wannier function, against the cell's V^(2/3)",
     )
 
 
@@ -190,6 +93,9 @@ def _rules(evidence: Evidence) -> tuple[Topology, list[str]]:
     # 4. Z2.
     if z2.nu is None:
         return "inconclusive", list(z2.reasons)
+    if direct_gap_ev(evidence) < evidence.gap.closed_below_ev:
+        overlooked = f"Wilson loops met a direct gap of {1e3 * direct_gap_ev(evidence):.3g} meV"
+        return "inconclusive", [f"{overlooked}, the search for the smallest overlooked it"]
     said = f"{WILSON} give {_write(z2.nu)}"
     if parities is not None:
         if parities.nu != z2.nu:
@@ -220,7 +126,7 @@ def _faults(evidence: Evidence) -> list[str]:
                 f"Kramers partners lie {evidence.z2.kramers_error:.3f} of a cell apart, more than {PAIRING}: "
                 "poor Wannier functions"
             )
-    for gate in (_distance_gate(evidence), _spread_gate(evidence)):
+    for gate in (distance_gate(evidence), spread_gate(evidence)):
         if gate is not None and not gate.passed:
             faults.append(f"{gate.what}: {gate.value:.3g} {gate.unit}, more than {gate.limit:.3g}")
     return faults
@@ -235,6 +141,8 @@ def _notes(evidence: Evidence, topology: Topology) -> list[str]:
             f"Bands N and N + 1 overlap by {-1e3 * gap.indirect_ev:.3g} meV in energy: a metal or semimetal "
             "with a direct gap everywhere, whose indices count the lower N bands."
         )
+    if evidence.distance_ev is not None and direct_gap_ev(evidence) < evidence.distance_ev:
+        notes.append("The direct gap is smaller than the distance from the functional's bands.")
     if evidence.magnetic and evidence.time_reversal <= TIME_REVERSAL:
         notes.append("Time reversal holds although the crystal was called magnetic.")
     if topology == "trivial":
@@ -243,7 +151,7 @@ def _notes(evidence: Evidence, topology: Topology) -> list[str]:
         undecided = [m for m in evidence.mirrors or () if m.number is None]
         notes += [f"No mirror Chern number for {m.mirror} on {m.plane}: {m.reason}" for m in undecided]
     if evidence.parities is not None and topology in ("Weyl", "Dirac", "nodal line", "metal"):
-        notes.append("The gap closes away from the TRIMs: indices from parities are none of an insulator.")
+        notes.append("The gap closes: the indices from parities are not those of an insulator.")
     return notes
 
 

@@ -17,7 +17,7 @@ def wilson_figure(z2: Z2Result, title: str = "") -> "Figure":
         z2: the six planes.
         title: written above all.
     """
-    from plotly.graph_objects import Scattergl
+    from plotly.graph_objects import Scatter
     from plotly.subplots import make_subplots
 
     names = [name for axis in (1, 2, 3) for name in (f"k{axis}=0", f"k{axis}=1/2")]
@@ -39,10 +39,11 @@ def wilson_figure(z2: Z2Result, title: str = "") -> "Figure":
     for i, name in enumerate(order):
         plane = z2.planes[name]
         figure.add_trace(
-            Scattergl(
+            Scatter(
                 x=np.repeat(plane.k, plane.centres.shape[1]),
                 y=plane.centres.ravel(),
                 mode="markers",
+                cliponaxis=False,
                 marker={"size": 4, "color": "#1f4e8c"},
                 name=name,
                 hovertemplate="k = %{x:.4f}<br>centre %{y:.4f}",

@@ -177,6 +177,18 @@ def test_a_number_of_bands_that_cuts_a_quartet_gives_no_index() -> None:
     assert "quadratic touching" in verdict.reasons[0]
 
 
+def test_a_gap_that_closes_on_a_wilson_loop_alone_decides_nothing() -> None:
+    evidence = strong()
+    assert evidence.z2 is not None
+    planes = dict(evidence.z2.planes)
+    planes["k2=0"] = replace(planes["k2=0"], direct_gap=2e-5)
+    verdict = decide(replace(evidence, z2=replace(evidence.z2, planes=planes)))
+    assert verdict.topology == "inconclusive"
+    assert "direct gap of 0.02 meV" in verdict.reasons[0]
+    assert verdict.direct_gap == pytest.approx(0.02)
+    assert not gate(verdict, "direct gap").passed
+
+
 def test_crystalline_insulators_need_a_mirror_or_z4() -> None:
     evidence = measure(models.wilson_dirac(3.5), 2)
     plain = decide(evidence)
@@ -200,6 +212,9 @@ def test_poor_wannier_functions_give_no_class() -> None:
     assert far.topology == "inconclusive"
     assert "density functional: 200 meV, more than 30" in far.reasons[0]
     assert gate(far, "spread").passed
+    narrow = replace(strong(), distance_ev=0.02)
+    narrow = replace(narrow, gap=replace(narrow.gap, direct_min_ev=0.01))
+    assert any("smaller than the distance" in note for note in decide(narrow).notes)
     wide = decide(measure(model, 2, distance_ev=0.01, spread=16.5))
     assert wide.topology == "inconclusive"
     assert gate(wide, "spread").limit == pytest.approx(16.0)
