@@ -4,8 +4,8 @@
     python benchmarks/throughput.py screen --db mp --undiagnosable --top 500 -o run
 
 `predict` scores a random sample of a crystal table, `screen` passes its arguments on to `discover screen`.
-Either runs as a user would run it, in a process of its own. Prints time, crystals per second, the sum of the
-resident memory of all processes at its highest (shared pages counted in each), and hardware.
+Either runs as a user would run it, in a process of its own. Prints time, crystals per second, the
+memory of all processes at its highest (PSS: a page that several share counts once), and hardware.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def measure(arguments: list[str]) -> dict[str, Any]:
             try:
                 process = psutil.Process(run.pid)
                 family = [process, *process.children(recursive=True)]
-                peak[0] = max(peak[0], sum(p.memory_info().rss for p in family))
+                peak[0] = max(peak[0], sum(p.memory_full_info().pss for p in family))
             except psutil.NoSuchProcess:
                 continue
 
