@@ -18,7 +18,7 @@ from discovery.topology.loops import (
     transport,
 )
 from discovery.topology.symmetries import TIME_REVERSAL, require_time_reversal
-from discovery.topology.tightbinding import HamiltonianError, TightBinding
+from discovery.topology.tightbinding import Gauge, HamiltonianError, TightBinding
 
 FIRST_LINES = 9
 """Lines across the half plane before any refinement."""
@@ -148,6 +148,26 @@ def gaps_may_close(t: np.ndarray, loops: list[Loop], mirrored: bool) -> np.ndarr
     return result
 
 
+@dataclass(frozen=True)
+class PlaneView(TightBinding):
+    """The plane of a model that does more than sum over its hoppings, such as a mirror sector."""
+
+    whole: TightBinding | None = None
+    origin: np.ndarray | None = None
+    axes: np.ndarray | None = None
+
+    def hamiltonian(self, k: np.ndarray, gauge: Gauge = "periodic") -> np.ndarray:
+        """Return the whole model's H at origin + axes · k: (..., 3) → (..., n, n), in eV."""
+        assert self.whole is not None
+        assert self.axes is not None
+        k = np.asarray(k, dtype=float)
+        h = self.whole.hamiltonian(self.origin + k @ self.axes.T)
+        if gauge == "atomic":
+            orbital = np.exp(2j * np.pi * (k @ self.centres.T))
+            h = orbital.conj()[..., :, None] * h * orbital[..., None, :]
+        return np.asarray(h)
+
+
 def restrict(model: TightBinding, plane: tuple[np.ndarray, np.ndarray, np.ndarray]) -> TightBinding:
     """Return the model of a plane: its H(t, s, 0) is H(origin + t e1 + s e2), from far fewer lattice vectors.
 
@@ -164,7 +184,10 @@ def restrict(model: TightBinding, plane: tuple[np.ndarray, np.ndarray, np.ndarra
     hoppings = np.tensordot(onto, model.hoppings, axes=1)
     # Sorted by np.unique, so −R stands at the mirrored place; sums must not pile up rounding.
     hoppings = 0.5 * (hoppings + hoppings[::-1].conj().transpose(0, 2, 1))
-    return TightBinding(np.eye(3), cells, hoppings, model.centres @ axes, model.spin)
+    parts = (np.eye(3), cells, hoppings, model.centres @ axes, model.spin)
+    if type(model).hamiltonian is not TightBinding.hamiltonian:
+        return PlaneView(*parts, whole=model, origin=np.asarray(origin, dtype=float), axes=axes)
+    return TightBinding(*parts)
 
 
 def missed_gaps(
