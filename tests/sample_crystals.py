@@ -6,6 +6,8 @@ from ase.build import bulk
 from ase.spacegroup import crystal as spacegroup_crystal
 
 from xbert.crystals import Crystal, CrystalTable
+from xbert.features import Features, features_of
+from xbert.symmetry import standardise
 
 
 def from_atoms(atoms: Atoms, name: str) -> Crystal:
@@ -55,6 +57,12 @@ def sample_crystals() -> list[Crystal]:
 
 def sample_table() -> CrystalTable:
     return CrystalTable.from_crystals(sample_crystals())
+
+
+def features_in_standard_cells(table: CrystalTable) -> Features:
+    """What a model sees of crystals given in any cell."""
+    cells = standardise(table)
+    return features_of(cells.crystals, cells.spacegroup, cells.n_electrons)
 
 
 def disguise(crystal: Crystal, rng: np.random.Generator, repeat: tuple[int, int, int]) -> Crystal:

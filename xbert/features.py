@@ -8,8 +8,7 @@ import numpy as np
 
 from xbert.crystals import CrystalTable
 from xbert.graphs import N_NEIGHBOURS, build_graphs
-from xbert.symmetry import Standardised
-from xbert.tokens import MAX_ELECTRONS, composition
+from xbert.tokens import composition
 
 if TYPE_CHECKING:
     import torch
@@ -81,30 +80,6 @@ class Features:
             self.distances[atoms],
             offsets,
         )
-
-
-def featurise(
-    standardised: Standardised, k: int = N_NEIGHBOURS
-) -> tuple[Features, np.ndarray, dict[int, str]]:
-    """Compute the model inputs of standardised crystals.
-
-    Returns:
-        the features; (m,) which rows of ``standardised`` they belong to; row → reason for those that
-        the tokens cannot express.
-    """
-    few = standardised.n_electrons <= MAX_ELECTRONS
-    failures = {
-        int(row): f"{standardised.n_electrons[row]} electrons in the primitive cell; "
-        f"the electron token holds at most {MAX_ELECTRONS}"
-        for row in np.flatnonzero(~few)
-    }
-    rows = np.flatnonzero(few)
-    table = standardised.crystals if few.all() else standardised.crystals.take(rows)
-    return (
-        features_of(table, standardised.spacegroup[rows], standardised.n_electrons[rows], k),
-        rows,
-        failures,
-    )
 
 
 def features_of(

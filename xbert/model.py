@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from xbert.elements import MAX_Z, element_vectors
 from xbert.features import Batch
 from xbert.gnn.cgcnn import CGCNN
-from xbert.tokens import ELECTRON_BITS, MASK_WORD, N_WORDS, vocabulary, words_of_groups
+from xbert.tokens import ELECTRON_BITS, MASK_WORD, N_WORDS, electron_bits, vocabulary, words_of_groups
 
 TOKENS = (
     "symbol",
@@ -105,8 +105,7 @@ class XBERT(nn.Module):
         if self.training and self.config.word_dropout:
             dropped = torch.rand(len(words), 1, device=words.device) < self.config.word_dropout
             words = words.masked_fill(dropped, self.mask_word)
-        shifts = torch.arange(ELECTRON_BITS - 1, -1, -1, device=batch.n_electrons.device)
-        bits = ((batch.n_electrons[:, None] >> shifts) & 1).float()
+        bits = torch.from_numpy(electron_bits(batch.n_electrons.cpu().numpy())).to(words.device)
         rest = (
             self.embed_electrons(bits),
             self.embed_elements(batch.composition[:, : MAX_Z + 1] @ self.elements),

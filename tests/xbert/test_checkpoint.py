@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.sample_crystals import sample_table
+from tests.sample_crystals import features_in_standard_cells, sample_table
 from xbert.checkpoint import (
     DESCRIPTION,
     SHIPPED,
@@ -19,10 +19,8 @@ from xbert.checkpoint import (
     save_model,
     shipped_models,
 )
-from xbert.features import featurise
 from xbert.model import XBERT, XBERTConfig
 from xbert.predict import Predictor, predict
-from xbert.symmetry import standardise
 
 CONFIG = XBERTConfig(outputs={"topology": 12}, width=32, layers=1, heads=2, feed_forward=32, graph_width=8)
 DESCRIBED = Description(
@@ -40,7 +38,7 @@ def test_a_model_survives_the_disk(members: list[XBERT], tmp_path: Path) -> None
     save_model(tmp_path, members, DESCRIBED)
     loaded, description = load_model(tmp_path)
     assert description == DESCRIBED
-    features, _, _ = featurise(standardise(sample_table()))
+    features = features_in_standard_cells(sample_table())
     before = predict(members, DESCRIBED, features)
     after = predict(loaded, description, features)
     np.testing.assert_allclose(after.by_source, before.by_source, atol=2e-3)  # half precision

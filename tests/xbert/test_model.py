@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from tests.sample_crystals import sample_table
-from xbert.features import Batch, collate, featurise
+from tests.sample_crystals import features_in_standard_cells, sample_table
+from xbert.features import Batch, collate
 from xbert.model import XBERT, XBERTConfig
-from xbert.symmetry import standardise
 
 SMALL = XBERTConfig(outputs={"topology": 3}, width=32, layers=2, heads=2, feed_forward=32, graph_width=16)
 
 
 @pytest.fixture(scope="module")
 def batch() -> Batch:
-    features, _, _ = featurise(standardise(sample_table()))
+    features = features_in_standard_cells(sample_table())
     return collate(features, np.arange(8))
 
 
@@ -42,7 +41,7 @@ def test_token_softmax_normalises_each_token(batch: Batch) -> None:
 
 def test_a_crystal_is_scored_alike_alone_and_in_company(batch: Batch) -> None:
     model = _model(SMALL)
-    features, _, _ = featurise(standardise(sample_table()))
+    features = features_in_standard_cells(sample_table())
     together = model(batch)["topology"]
     for row in range(8):
         alone = model(collate(features, np.array([row])))["topology"]
@@ -90,3 +89,8 @@ def test_config_round_trip_and_unknown_keys() -> None:
     assert XBERTConfig.from_json(SMALL.to_json()) == SMALL
     with pytest.raises(TypeError, match="wings"):
         XBERTConfig.from_json(SMALL.to_json() | {"wings": 2})
+
+
+def test_too_many_electrons_are_refused_with_the_limit(batch: Batch) -> None:
+    with pytest.raises(ValueError, match="16383"):
+        _model(SMALL)(replace(batch, n_electrons=batch.n_electrons + 20_000))

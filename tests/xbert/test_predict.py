@@ -3,11 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.sample_crystals import disguise, sample_crystals, sample_table
+from tests.sample_crystals import disguise, features_in_standard_cells, sample_crystals, sample_table
 from xbert.crystals import CrystalTable
-from xbert.features import Features, featurise
+from xbert.features import Features
 from xbert.predict import MAX_BATCH_ATOMS, Predictor, batches
-from xbert.symmetry import standardise
 
 
 @pytest.fixture(scope="module", params=["benchmark", "discovery"])
@@ -16,7 +15,7 @@ def predictor(request) -> Predictor:
 
 
 def _features(table: CrystalTable) -> Features:
-    return featurise(standardise(table))[0]
+    return features_in_standard_cells(table)
 
 
 def test_probabilities_are_probabilities(predictor: Predictor) -> None:

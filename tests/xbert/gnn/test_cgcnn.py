@@ -2,10 +2,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from tests.sample_crystals import sample_table
-from xbert.features import collate, featurise
+from tests.sample_crystals import features_in_standard_cells, sample_table
+from xbert.features import collate
 from xbert.gnn.cgcnn import CGCNN, CrystalConvolution, GaussianBasis, mean_of_atoms
-from xbert.symmetry import standardise
 
 
 def test_gaussians_peak_at_their_centres() -> None:
@@ -30,7 +29,7 @@ def test_the_split_product_equals_the_equation_of_the_paper() -> None:
 
 
 def test_the_crystal_vector_is_the_mean_over_its_atoms() -> None:
-    features, _, _ = featurise(standardise(sample_table()))
+    features = features_in_standard_cells(sample_table())
     batch = collate(features, np.array([5, 1]))
     atoms = torch.arange(len(batch.numbers), dtype=torch.float32)[:, None]
     first = int((batch.crystal == 0).sum())
@@ -40,7 +39,7 @@ def test_the_crystal_vector_is_the_mean_over_its_atoms() -> None:
 
 
 def test_gradients_reach_every_parameter() -> None:
-    features, _, _ = featurise(standardise(sample_table()))
+    features = features_in_standard_cells(sample_table())
     model = CGCNN(width=8, layers=2)
     model(collate(features, np.arange(8))).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.sample_crystals import sample_table
-from xbert.features import Features, featurise
+from tests.sample_crystals import features_in_standard_cells, sample_table
+from xbert.features import Features
 from xbert.model import XBERT, XBERTConfig
-from xbert.symmetry import standardise
 from xbert.training.loop import Schedule, fit
 
 CONFIG = XBERTConfig(outputs={"topology": 2}, width=16, layers=1, heads=2, feed_forward=16, graph_width=8)
@@ -17,7 +16,7 @@ TRUTH = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1])
 
 @pytest.fixture(scope="module")
 def features() -> Features:
-    return featurise(standardise(sample_table()))[0]
+    return features_in_standard_cells(sample_table())
 
 
 def _loss(outputs, rows):
