@@ -15,7 +15,7 @@ def _storable(value: Any) -> Any:
     return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _utc(value: str) -> str:
+def utc(value: str) -> str:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
@@ -167,7 +167,7 @@ class RunRecord(Record):
     id: Text = Field(
         min_length=1, description="Id of the run; the same command on the same data has the same id."
     )
-    created: Annotated[Text, AfterValidator(_utc)] = Field(description="Start of the run, ISO 8601 in UTC.")
+    created: Annotated[Text, AfterValidator(utc)] = Field(description="Start of the run, ISO 8601 in UTC.")
     database: Text = Field(description="Database that was screened.")
     database_sha256: Text = Field(description="SHA-256 of the files that the database is made from, hex.")
     model: Text = Field(description="Name of the model that ranked the crystals.")
