@@ -16,6 +16,7 @@ def _storable(value: Any) -> Any:
 
 
 def utc(value: str) -> str:
+    """Return an ISO 8601 time as it is; one that is not in UTC is a ValueError."""
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:

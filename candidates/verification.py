@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from candidates.records import Record, Text, Verdict, utc
 
 StepState = Literal["waiting", "running", "done", "stopped", "skipped", "failed"]
-"""``stopped``: it worked, and what it found makes the rest pointless; ``skipped``: an earlier one ended it."""
+"""``stopped``: it worked, and what it found makes the rest pointless; ``skipped``: an earlier one did."""
 
 VerificationState = Literal["running", "verified", "stopped", "failed"]
 """``verified``: there is a verdict, an inconclusive one included; ``stopped``: a step decided without one."""
