@@ -19,13 +19,17 @@ STEPS = (
     "static_soc",
     "bands_soc",
     "parities",
+    "check",
     "wannier_input",
     "wannier",
     "topology",
     "surfaces",
     "verdict",
 )
-"""Names of the steps in the order in which a candidate meets them; a Flow may leave some out."""
+"""Names of the steps in the order in which a candidate meets them; a Flow may leave some out.
+
+``check`` repeats the gap, and with inversion the parities, with a functional of better gaps.
+"""
 
 
 class Step(Record):

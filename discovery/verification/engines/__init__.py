@@ -1,0 +1,158 @@
+"""What a first-principles program must do for a verification, whichever program it is.
+
+The steps up to ``wannier_input`` are an engine's; everything after is shared. An engine is made without
+arguments from its name, because a job on another machine makes it again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from discovery.topology.parities import ParityResult
+    from discovery.verification.eigenvalues import Eigenvalues
+    from discovery.verification.options import Options
+    from discovery.verification.plan import WannierPlan
+
+__all__ = ["ENGINES", "Engine", "PendingInput", "StepError", "StepOutput", "make_engine"]
+
+ENGINES = {
+    "espresso": "discovery.verification.engines.espresso:EspressoEngine",
+    "vasp": "discovery.verification.engines.vasp:VaspEngine",
+}
+"""Name → ``module:class``."""
+
+
+class StepError(Exception):
+    """A step cannot be done, for a reason that was to be expected.
+
+    Args:
+        reason: what is wrong, in one sentence with the file or the number.
+        remedy: what the user can do about it.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class PendingInput(StepError):
+    """Part of an input follows from results that are not there yet; the rest has been written.
+
+    Args:
+        needs: what is open (`dis_froz_max`) → where it will come from (`eigenvalues of static_soc`).
+    """
+
+    def __init__(self, needs: Mapping[str, str]) -> None:
+        super().__init__("inputs wait for results: " + ", ".join(f"{k} from {v}" for k, v in needs.items()))
+        self.needs = dict(needs)
+
+
+@dataclass(frozen=True)
+class StepOutput:
+    """What the files of a finished step say. A field that a step has nothing to say about stays empty.
+
+    Attributes:
+        structure: the relaxed crystal (``relax``).
+        eigenvalues: of ``static``, ``bands``, ``static_soc``, ``bands_soc``, ``check``, ``wannier_input``.
+        orbital_weights: `Sb p` → (n_k, n_bands) weight in 0…1, on the k-points of ``eigenvalues``.
+        parities: indices from the eight TRIMs (``parities``, ``check``).
+        wannier_plan: the plan that ``wannier_input`` was made with.
+        wannier_files: ``mmn``, ``amn``, ``eig`` → path (``wannier_input``).
+        functional: of these bands: `PBE`, `PBE+U`, `HSE06`, `mBJ`.
+        magnetisation: total |m| in μB per cell, where the run could have one.
+        seconds: wall time that the program reports, s.
+        memory_mb: its largest resident memory, MB.
+        programs: program → version, as its output says.
+        numbers: name with unit → value, such as ``energy (eV)``, ``largest force (eV/Å)``.
+        stand_in: not empty where a stand-in wrote the files: plumbing, not physics.
+    """
+
+    structure: "Structure | None" = None
+    eigenvalues: "Eigenvalues | None" = None
+    orbital_weights: Mapping[str, Any] = field(default_factory=dict)
+    parities: "ParityResult | None" = None
+    wannier_plan: "WannierPlan | None" = None
+    wannier_files: Mapping[str, Path] = field(default_factory=dict)
+    functional: str = ""
+    magnetisation: float | None = None
+    seconds: float | None = None
+    memory_mb: float | None = None
+    programs: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    stand_in: str = ""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A first-principles program. Its methods hold no state between calls: a directory says everything.
+
+    ``previous`` names the directories of the earlier steps by step name. Under ``--write`` they hold inputs
+    without results; `write` then writes what it can and raises `PendingInput` for the rest.
+    """
+
+    name: Literal["vasp", "espresso"]
+
+    def write(
+        self,
+        step: str,
+        structure: "Structure",
+        preset: Any,
+        options: "Options",
+        directory: Path,
+        previous: Mapping[str, Path],
+    ) -> None:
+        """Write every input file of a step into its directory, which exists.
+
+        Args:
+            step: one of `candidates.verification.STEPS`.
+            structure: the standardised primitive cell (`discovery.verification.path.standard_cell`); for
+                ``bands`` and ``bands_soc``, `discovery.verification.path.band_path` gives the k-points.
+            preset: a `dft_templates.presets.Preset`.
+            options: what the user asked for.
+            directory: where the step will run.
+            previous: earlier step → its directory.
+
+        Raises:
+            StepError: a file is missing, or the crystal cannot be treated.
+            PendingInput: what could be written was; the rest needs results.
+        """
+        ...
+
+    def run(self, step: str, directory: Path, previous: Mapping[str, Path], options: "Options") -> None:
+        """Run what `write` wrote; nothing is returned, the files in ``directory`` are the result.
+
+        Raises:
+            StepError: the program is missing, ended badly, or did not converge.
+        """
+        ...
+
+    def parse(self, step: str, directory: Path) -> StepOutput:
+        """Read the results of a finished step.
+
+        Raises:
+            StepError: output that is missing, cut off or not converged.
+        """
+        ...
+
+
+def make_engine(name: str) -> Engine:
+    """Return the engine of this name, or of a ``module:class``.
+
+    Raises:
+        StepError: there is none.
+    """
+    place = ENGINES.get(name, name)
+    module, _, attribute = place.partition(":")
+    if not attribute:
+        raise StepError(f"no engine {name!r}", f"Choose from {', '.join(sorted(ENGINES))}.")
+    engine: Engine = getattr(import_module(module), attribute)()
+    return engine
