@@ -46,6 +46,10 @@ class Step(Record):
     numbers: dict[Text, float] = Field(default_factory=dict, description="Name with unit → what it found.")
 
 
+Zero = Literal["Fermi energy", "valence top"]
+"""What energies are counted from."""
+
+
 class BandPlot(Record):
     """Bands along a path, ready to draw.
 
@@ -57,8 +61,9 @@ class BandPlot(Record):
     k: tuple[tuple[float, float, float], ...] = Field(description="(n_k) fractional k-points.")
     ticks: tuple[tuple[float, Text], ...] = Field(description="Distance and label of special points.")
     energies: tuple[tuple[float, ...], ...] = Field(
-        description="(n_bands, n_k) eV, from the highest occupied."
+        description="(n_bands, n_k) eV, from `zero`: by default the highest occupied."
     )
+    zero: Zero = Field(default="valence top", description="What energies are counted from.")
     n_occupied: int = Field(ge=0, description="Bands of these that the electrons fill.")
     weights: dict[Text, tuple[tuple[float, ...], ...]] = Field(
         default_factory=dict, description="Orbital, such as `Sb p` → (n_bands, n_k) weight in 0…1."
@@ -88,7 +93,8 @@ class SurfacePlot(Record):
     termination: Literal["top", "bottom", "bulk"] = Field(description="Which end of the crystal.")
     distance: tuple[float, ...] = Field(description="(n_k) distance along the path, 1/Å.")
     ticks: tuple[tuple[float, Text], ...] = Field(description="Distance and label of special points.")
-    energies: tuple[float, ...] = Field(description="(n_e) eV from the Fermi energy.")
+    energies: tuple[float, ...] = Field(description="(n_e) eV from `zero`.")
+    zero: Zero = Field(default="Fermi energy", description="What energies are counted from.")
     log_weight: tuple[tuple[float, ...], ...] = Field(description="(n_e, n_k) log10 of states per eV.")
 
 
