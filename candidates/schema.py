@@ -5,14 +5,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Connection, ForeignKey, create_engine, event, insert, inspect, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    ForeignKey,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateColumn
 
 SCHEMA_VERSION = 1
+"""Version that programs must share. New tables and new nullable columns leave it as it is: see `Link`."""
+
 BUSY_SECONDS = 60
+WRITING = 0x746F706F
+"""PostgreSQL advisory lock of whoever writes to a store."""
 
 
 class StoreError(Exception):
@@ -98,8 +114,14 @@ class CandidateRow(Base):
 class Link:
     """Sessions on a database whose schema has been checked.
 
-    SQLite keeps its rollback journal and takes the write lock when a write begins. WAL would let readers in
-    during a write but needs memory shared between processes, which the network file systems of cluster home
+    Stores grow: the tables of every imported module that builds on `Base`, and nullable columns that an older
+    program did not know, are added by the first write. Until then a reader does without them, so that a store
+    can be read where it cannot be written. An older program reads a grown store as before.
+
+    Writers come one after another. On PostgreSQL each holds an advisory lock until it commits: what it reads
+    before it writes stays true, and numbers that the database counts up become visible in their order. SQLite
+    keeps its rollback journal and takes the write lock when a write begins. WAL would let readers in during a
+    write but needs memory shared between processes, which the network file systems of cluster home
     directories do not give (https://sqlite.org/wal.html).
     """
 
@@ -132,13 +154,14 @@ class Link:
         return Path(database) if plain and database else None
 
     @contextmanager
-    def reading(self) -> Iterator[Session | None]:
-        """Give a session to read with, or None where no store has been written yet."""
+    def reading(self, *tables: type[Base]) -> Iterator[Session | None]:
+        """Give a session to read with, or None where no store, or one of ``tables``, has been written."""
         if self._file is not None and not self._file.exists():
             yield None
             return
         with self._plain_errors(), self._engine.connect() as connection:
-            if _version(connection, self.name) is None:
+            there = _tables(connection, self.name)
+            if there is None or not {table.__tablename__ for table in tables} <= there:
                 yield None
                 return
             with Session(connection) as session:
@@ -152,9 +175,9 @@ class Link:
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
             with engine.begin() as connection:
-                if _version(connection, self.name) is None:
-                    Base.metadata.create_all(connection)
-                    connection.execute(insert(SchemaRow).values(version=SCHEMA_VERSION))
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITING})
+                _grow(connection, _tables(connection, self.name))
                 with Session(connection) as session:
                     yield session
                     session.flush()
@@ -170,6 +193,12 @@ class Link:
                 "Look whether its place exists, is writable and has room, and whether another process "
                 "holds it; DISCOVER_STORE_URL names another store.",
             ) from error
+
+
+def columns(session: Session, table: type[Base]) -> list[Column[Any]]:
+    """Return the columns of ``table`` that this store has: an older one lacks those added since."""
+    there = {column["name"] for column in inspect(session.connection()).get_columns(table.__tablename__)}
+    return [column for column in table.__table__.columns if column.name in there]  # type: ignore[misc]
 
 
 def _take_over_transactions(engine: Engine) -> None:
@@ -189,8 +218,8 @@ def _take_over_transactions(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
-def _version(connection: Connection, name: str) -> int | None:
-    """Return the schema version, None where there are no tables yet.
+def _tables(connection: Connection, name: str) -> set[str] | None:
+    """Return the names of the tables, None where there is no store yet.
 
     Raises:
         StoreError: the tables are not ours, or of another version.
@@ -211,4 +240,25 @@ def _version(connection: Connection, name: str) -> int | None:
             if newer
             else "Move the old store away; the run directories keep their own candidates.parquet.",
         )
-    return version
+    return tables
+
+
+def _grow(connection: Connection, there: set[str] | None) -> None:
+    """Make the tables that are missing from ``there``, and in the others the columns that are."""
+    known = Base.metadata.sorted_tables
+    old = [table for table in known if table.name in (there or set())]
+    found = inspect(connection)
+    for table in old:
+        names = {column["name"] for column in found.get_columns(table.name)}
+        new = [column for column in table.columns if column.name not in names]
+        for column in new:
+            preparer = connection.dialect.identifier_preparer
+            column_sql = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {preparer.format_table(table)} ADD COLUMN {column_sql}")
+        for index in table.indexes:
+            if not set(index.columns).isdisjoint(new):
+                index.create(connection)
+    if len(old) < len(known):
+        Base.metadata.create_all(connection)
+    if there is None:
+        connection.execute(insert(SchemaRow).values(version=SCHEMA_VERSION))

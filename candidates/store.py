@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar, get_args
 
-from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy import delete, func, insert, null, select
 from sqlalchemy.orm import Session
 
 from candidates.records import Candidate, RunRecord
-from candidates.schema import CandidateRow, Link, RunRow, StoreError
+from candidates.schema import CandidateRow, Link, RunRow, StoreError, columns
 
 __all__ = ["SORT_KEYS", "AmbiguousError", "NotFoundError", "SortKey", "Store", "StoreError"]
 
@@ -42,6 +42,9 @@ class Store:
     first write: asking an empty store for its runs leaves no trace. Every method raises `StoreError` when
     the database cannot be reached or was not made by this program.
 
+    Attributes:
+        link: sessions on the database, for the modules that keep their own tables beside these.
+
     Args:
         url: SQLAlchemy URL, such as ``sqlite:////abs/path.sqlite`` or ``postgresql+psycopg://host/name``.
 
@@ -50,12 +53,12 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self._link = Link(url)
+        self.link = Link(url)
 
     @property
     def name(self) -> str:
         """The URL, without its password."""
-        return self._link.name
+        return self.link.name
 
     def add_run(self, run: RunRecord, candidates: Sequence[Candidate]) -> None:
         """Store a run with its candidates, all or nothing; a run of the same id is replaced.
@@ -73,7 +76,7 @@ class Store:
                 names = f"{seen[candidate.id]} and {candidate.crystal_id}"
                 raise ValueError(f"crystals {names} have the same id {candidate.id}")
             seen[candidate.id] = candidate.crystal_id
-        with self._link.writing() as session:
+        with self.link.writing() as session:
             session.execute(delete(CandidateRow).where(CandidateRow.run_id == run.id))
             session.merge(RunRow(**run.model_dump(mode="json")))
             session.flush()
@@ -82,8 +85,12 @@ class Store:
 
     def runs(self) -> list[RunRecord]:
         """Return all runs, the newest first."""
-        query = select(RunRow).order_by(RunRow.created.desc(), RunRow.id)
-        return self._read(lambda session: [_run(row) for row in session.scalars(query)], [])
+
+        def look(session: Session) -> list[RunRecord]:
+            query = select(*columns(session, RunRow)).order_by(RunRow.created.desc(), RunRow.id)
+            return [RunRecord(**row) for row in session.execute(query).mappings()]
+
+        return self._read(look, [])
 
     def counts(self) -> dict[str, int]:
         """Return how many candidates each run has, by run id; runs without any are left out."""
@@ -97,7 +104,7 @@ class Store:
             NotFoundError: there is none.
             AmbiguousError: there are several.
         """
-        return _run(self._one(RunRow, "run", "discover runs", id_or_prefix))
+        return RunRecord(**self._one(RunRow, "run", "discover runs", id_or_prefix))
 
     def candidates(
         self, run_id: str | None = None, sort: SortKey = "rank", limit: int | None = None
@@ -115,10 +122,39 @@ class Store:
         """
         if sort not in _ORDER:
             raise ValueError(f"cannot sort by {sort!r}; choose from {', '.join(SORT_KEYS)}")
-        query = select(CandidateRow).order_by(*_ORDER[sort], CandidateRow.id).limit(limit)
-        if run_id is not None:
-            query = query.where(CandidateRow.run_id == run_id)
-        return self._read(lambda session: [_candidate(row) for row in session.scalars(query)], [])
+
+        def look(session: Session) -> list[Candidate]:
+            query = select(*columns(session, CandidateRow)).order_by(*_ORDER[sort], CandidateRow.id)
+            if run_id is not None:
+                query = query.where(CandidateRow.run_id == run_id)
+            return [Candidate(**row) for row in session.execute(query.limit(limit)).mappings()]
+
+        return self._read(look, [])
+
+    def table(
+        self, fields: Sequence[str], run_id: str | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return some fields of many candidates, by rank; quicker than whole records.
+
+        Args:
+            fields: names of fields of `candidates.records.Candidate`.
+            run_id: full id of a run; all runs without it.
+            limit: at most so many.
+
+        Raises:
+            KeyError: there is no such field.
+        """
+        chosen = [CandidateRow.__table__.columns[name] for name in fields]
+
+        def look(session: Session) -> list[dict[str, Any]]:
+            there = {column.name for column in columns(session, CandidateRow)}
+            query = select(*(c if c.name in there else null().label(c.name) for c in chosen))
+            query = query.select_from(CandidateRow).order_by(CandidateRow.rank, CandidateRow.id).limit(limit)
+            if run_id is not None:
+                query = query.where(CandidateRow.run_id == run_id)
+            return [dict(row) for row in session.execute(query).mappings()]
+
+        return self._read(look, [])
 
     def candidate(self, id_or_prefix: str) -> Candidate:
         """Return the candidate with this id, or the only one whose id begins so.
@@ -127,34 +163,27 @@ class Store:
             NotFoundError: there is none.
             AmbiguousError: there are several.
         """
-        return _candidate(self._one(CandidateRow, "candidate", "discover candidates", id_or_prefix))
+        return Candidate(**self._one(CandidateRow, "candidate", "discover candidates", id_or_prefix))
 
-    def _one(self, table: type[Any], noun: str, command: str, prefix: str) -> Any:
-        query: Select[Any] = select(table).order_by(table.id).limit(9)
-        exact = query.where(table.id == prefix)
-        begins = query.where(table.id.startswith(prefix, autoescape=True))
+    def _one(self, table: type[Any], noun: str, command: str, prefix: str) -> dict[str, Any]:
+        def look(session: Session) -> list[dict[str, Any]]:
+            query = select(*columns(session, table)).order_by(table.id).limit(9)
+            rows = session.execute(query.where(table.id == prefix)).mappings().all()
+            if not rows and prefix:
+                begins = table.id.startswith(prefix, autoescape=True)
+                rows = session.execute(query.where(begins)).mappings().all()
+            return [dict(row) for row in rows]
 
-        def look(session: Session) -> list[Any]:
-            return list(session.scalars(exact)) or (list(session.scalars(begins)) if prefix else [])
-
-        rows: list[Any] = self._read(look, [])
+        rows: list[dict[str, Any]] = self._read(look, [])
         if not rows:
             raise NotFoundError(
                 f"no {noun} {prefix!r} in {self.name}", f"`{command}` lists the ids that are there."
             )
         if len(rows) > 1:
-            ids = ", ".join(row.id for row in rows[:8]) + (", …" if len(rows) > 8 else "")
+            ids = ", ".join(row["id"] for row in rows[:8]) + (", …" if len(rows) > 8 else "")
             raise AmbiguousError(f"{noun} {prefix!r} could be {ids}", "Give more of the id.")
         return rows[0]
 
     def _read(self, query: Callable[[Session], T], empty: T) -> T:
-        with self._link.reading() as session:
+        with self.link.reading() as session:
             return empty if session is None else query(session)
-
-
-def _run(row: RunRow) -> RunRecord:
-    return RunRecord(**{name: getattr(row, name) for name in RunRecord.model_fields})
-
-
-def _candidate(row: CandidateRow) -> Candidate:
-    return Candidate(**{name: getattr(row, name) for name in Candidate.model_fields})
