@@ -1,0 +1,1 @@
+"""Quantum ESPRESSO from a crystal to the overlaps that Wannier90 reads."""
