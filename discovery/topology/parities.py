@@ -1,8 +1,10 @@
 """Z2 indices and Z4 from parities at the time-reversal invariant momenta."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+
+import numpy as np
 
 Trim = tuple[int, int, int]
 
@@ -98,3 +100,34 @@ def from_signs(parities: Mapping[Trim, list[int]]) -> ParityResult:
             raise ParityError(f"parities at {trim} are {signs}: each is 1 or −1")
     odd = {trim: sum(sign == -1 for sign in signs) for trim, signs in parities.items()}
     return fu_kane(odd, lengths.pop() if lengths else 0)
+
+
+def inversion_centre(
+    lattice: np.ndarray, positions: np.ndarray, numbers: Sequence[int], symprec: float = 1e-4
+) -> np.ndarray | None:
+    """Return an inversion centre of a crystal, the origin where that is one, or None without inversion.
+
+    Programs that count parities take them about the origin: atoms are moved by minus this vector first. Which
+    of the eight centres of a primitive cell is taken changes the parities and no index.
+
+    Args:
+        lattice: (3, 3) rows in Å.
+        positions: (n, 3) fractional.
+        numbers: (n,) what tells the atoms' kinds apart.
+        symprec: in Å.
+
+    Returns:
+        (3,) fractional, in [0, ½).
+    """
+    import spglib
+
+    found = spglib.get_symmetry((np.asarray(lattice).tolist(), np.asarray(positions).tolist(), list(numbers)),
+                                symprec=symprec)  # fmt: skip
+    if not found:
+        return None
+    inversions = (found["rotations"] == -np.eye(3, dtype=int)).all(axis=(1, 2))
+    # Translations found a hair below a lattice vector are none.
+    centres = 0.5 * ((found["translations"][inversions] + 1e-6) % 1.0 - 1e-6)
+    if not len(centres):
+        return None
+    return np.asarray(centres[np.linalg.norm(centres, axis=1).argmin()])

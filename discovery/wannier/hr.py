@@ -11,6 +11,7 @@ import numpy as np
 from discovery.topology.symmetries import TIME_REVERSAL, time_reversal_violation, with_spin_order
 from discovery.topology.tightbinding import HamiltonianError, TightBinding
 from discovery.wannier.geometry import find_geometry
+from discovery.wannier.wsvec import find_vectors, spread
 
 SpinOrder = Literal["interleaved", "blocks"]
 
@@ -91,25 +92,38 @@ def _build(
     """Make the model; name the file in what is refused, and find the spin order where none is given."""
     if centres is None:
         centres = np.zeros((hoppings.shape[-1], 3))
-    try:
-        model = TightBinding(
-            np.asarray(lattice, dtype=float),
-            cells.astype(int),
-            hoppings,
-            np.asarray(centres, dtype=float),
-            spin,
-        )
-    except HamiltonianError as error:
-        raise HamiltonianError(f"{path}: {error}") from None
+
+    def make(file: Path, cells: np.ndarray, hoppings: np.ndarray) -> TightBinding:
+        try:
+            return TightBinding(
+                np.asarray(lattice, dtype=float),
+                cells.astype(int),
+                hoppings,
+                np.asarray(centres, dtype=float),
+                spin,
+            )
+        except HamiltonianError as error:
+            raise HamiltonianError(f"{file}: {error}") from None
+
+    model = make(path, cells, hoppings)
+    vectors = find_vectors(path, seed_of(path))
+    if vectors is not None:
+        numbers = _numbers(_text(vectors).partition("\n")[2], vectors)
+        model = make(vectors, *spread(numbers, model.cells, model.hoppings, vectors))
     if spin is None and time_reversal_violation(model) <= TIME_REVERSAL:
         model = with_spin_order(model)
     return model
 
 
+def seed_of(path: Path) -> str:
+    """Return the name of a Hamiltonian without its ending, wannier90's seedname."""
+    return path.name.removesuffix(next((e for e in ENDINGS if path.name.endswith(e)), path.suffix))
+
+
 def read_hr(
     path: str | Path, lattice: np.ndarray, centres: np.ndarray | None = None, spin: SpinOrder | None = None
 ) -> TightBinding:
-    """Read a ``*_hr.dat``.
+    """Read a ``*_hr.dat``; a ``*_wsvec.dat`` of the same name beside it spreads the hoppings over images.
 
     Args:
         path: the file, plain or gzipped.
@@ -119,7 +133,8 @@ def read_hr(
             time reversal where None, and left None if that holds in no order.
 
     Raises:
-        HamiltonianError: names the file; cut off, mixed up, counts that disagree, not Hermitian.
+        HamiltonianError: names the file; cut off, mixed up, counts that disagree, not Hermitian, or a
+            ``_wsvec.dat`` that is not its own.
 
     Source: wannier90 user guide, section "seedname_hr.dat".
     """
@@ -146,7 +161,7 @@ def read_hr(
 
 
 def read_tb(path: str | Path, spin: SpinOrder | None = None) -> TightBinding:
-    """Read a ``*_tb.dat``: its lattice, its Hamiltonian, and the centres ⟨0n|r|0n⟩.
+    """Read a ``*_tb.dat``: its lattice, its Hamiltonian, and the centres ⟨0n|r|0n⟩; images as in ``read_hr``.
 
     Args:
         path: the file, plain or gzipped.
@@ -218,9 +233,8 @@ def read_model(path: str | Path) -> TightBinding:
         HamiltonianError: names the file and the reason.
     """
     path = find_hamiltonian(path)
-    ending = next((e for e in ENDINGS if path.name.endswith(e)), path.suffix)
-    seed = path.name.removesuffix(ending)
-    if ending.startswith("_tb"):
+    seed = seed_of(path)
+    if path.name.endswith(("_tb.dat", "_tb.dat.gz")):
         return read_tb(path)
     geometry = find_geometry(path, seed)
     if geometry.lattice is None:

@@ -7,6 +7,7 @@ and its log is plain text. Version 2.6 is meant; versions from 3 on do not impor
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ _BANDS = re.compile(r"^Saving (\d+) bands starting from (\d+)", re.MULTILINE)
 _TOTAL = re.compile(r"^TOTAL number of inversions-odd Kramers pairs *: *(\d+)", re.MULTILINE)
 _Z2 = re.compile(r"^Z2 invariant: *(\d+)", re.MULTILINE)
 _Z4 = re.compile(r"^Z4 invariant: *(\d+)", re.MULTILINE)
+_INVERSION = re.compile(
+    r"^rotation : \| +-1 +0 +0 \|\s+\| +0 +-1 +0 \|\s+\| +0 +0 +-1 \|.*?^translation +: +\[([^\]]*)\]",
+    re.MULTILINE | re.DOTALL,
+)
 _GROUP = re.compile(r"^Space group: *(\S+) *\(# *(\d+)\)", re.MULTILINE)
 
 
@@ -63,7 +68,7 @@ def parse_irrep(text: str) -> IrrepParities:
     if bands is None:
         raise IrrepError("no line 'Saving N bands': this is not a log of irrep 2.6")
     if "Invariant under inversion: No" in text:
-        raise IrrepError("a k-point is not invariant under inversion: without it there are no parities")
+        raise IrrepError(_no_inversion(text))
     if total is None or z2 is None or z4 is None:
         raise IrrepError(
             "no 'TOTAL number of inversions-odd Kramers pairs' with its Z2 and Z4: the log is cut off, or "
@@ -102,6 +107,19 @@ def parse_irrep(text: str) -> IrrepParities:
         )
     group = _GROUP.search(text)
     return IrrepParities(n_bands, odd_pairs, gaps, int(group[2]) if group else None, indices)
+
+
+def _no_inversion(text: str) -> str:
+    """Say why irrep found no parities: it only knows an inversion about the origin of the cell."""
+    found = _INVERSION.search(text)
+    if found is None:
+        return "a k-point is not invariant under inversion: without it there are no parities"
+    centre = ", ".join(f"{0.5 * float(x):.5f}" for x in found[1].split())
+    return (
+        f"the crystal is symmetric under inversion about ({centre}), and irrep counts parities about the "
+        "origin only: move all atoms so that this centre becomes the origin (parities.inversion_centre finds "
+        "it beforehand) and run the calculation again"
+    )
 
 
 def _check_states(text: str, odd_pairs: dict[Trim, int]) -> None:
@@ -163,15 +181,29 @@ def run_irrep(
     prefix: str,
     n_electrons: int,
     kpoints: Sequence[int] = range(1, 9),
-    executable: str = "irrep",
+    executable: str | None = None,
     timeout_s: float = 3600.0,
 ) -> tuple[IrrepParities, str]:
     """Run irrep in ``directory`` and return the parities with the log they were read from.
+
+    The calculation is one of Quantum ESPRESSO with norm-conserving, fully relativistic pseudopotentials on
+    the eight TRIMs with ``nosym`` and ``noinv``, an inversion centre at the origin (``inversion_centre``) and
+    cell and atoms symmetric to 1e-6.
+
+    Args:
+        directory: where irrep runs.
+        prefix: of ``PREFIX.save``, relative to it, such as ``tmp/s``.
+        n_electrons: number of electrons.
+        kpoints: places of the TRIMs in the calculation, from one.
+        executable: name or path of irrep; None looks beside this Python first, then in PATH.
+        timeout_s: after which irrep is given up.
 
     Raises:
         IrrepError: irrep is not installed, failed or took too long, or its log is refused.
         ParityError: the electrons or the TRIMs do not make an index.
     """
+    beside = Path(sys.executable).with_name("irrep")
+    executable = executable or (str(beside) if beside.is_file() else "irrep")
     command = irrep_command(prefix, n_electrons, kpoints, executable)
     found = shutil.which(executable)
     if found is None:

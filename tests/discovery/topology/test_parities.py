@@ -1,10 +1,18 @@
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.topology.parities import TRIMS, ParityError, from_signs, fu_kane, odd_pairs_of_states
+from discovery.topology.parities import (
+    TRIMS,
+    ParityError,
+    from_signs,
+    fu_kane,
+    inversion_centre,
+    odd_pairs_of_states,
+)
 
 
 def test_antimony_is_a_strong_topological_insulator() -> None:
@@ -72,3 +80,23 @@ def test_states_that_do_not_pair_and_parities_that_are_none_are_refused() -> Non
         from_signs({trim: [0] for trim in product((0, 1), repeat=3)})
     with pytest.raises(ParityError, match="different numbers"):
         from_signs({trim: [1] * (1 + trim[0]) for trim in TRIMS})
+
+
+FCC = 2.7 * np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])
+
+
+@pytest.mark.parametrize("offset", [(0, 0, 0), (0.3, 0.1, -0.2), (-0.125, -0.125, -0.125)])
+def test_an_inversion_centre_moved_to_the_origin_is_one_there(offset: tuple[float, ...]) -> None:
+    diamond = np.array([[0, 0, 0], [0.25, 0.25, 0.25]]) + offset
+    centre = inversion_centre(FCC, diamond, [14, 14])
+    assert centre is not None
+    moved = diamond - centre
+    assert inversion_centre(FCC, moved, [14, 14]) == pytest.approx([0, 0, 0], abs=1e-6)
+    away = moved[:, None] + moved[None]
+    assert np.abs(away - np.rint(away)).max(axis=-1).min(axis=1) == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_zincblende_has_no_inversion_centre_and_rock_salt_has_it_at_its_atoms() -> None:
+    assert inversion_centre(FCC, np.array([[0, 0, 0], [0.25, 0.25, 0.25]]), [31, 33]) is None
+    rock_salt = np.array([[0, 0, 0], [0.5, 0.5, 0.5]]) + 1e-7
+    assert inversion_centre(FCC, rock_salt, [50, 52]) == pytest.approx([0, 0, 0], abs=1e-5)

@@ -1,10 +1,14 @@
+import os
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from discovery.topology.parities import TRIMS, ParityError
+from discovery.topology.parities import TRIMS, ParityError, inversion_centre
 from discovery.wannier.irrep import IrrepError, irrep_command, parse_irrep, run_irrep
 
 
@@ -98,3 +102,103 @@ def test_irrep_is_run_where_the_calculation_lies_and_its_failures_are_told(tmp_p
             executable=program(tmp_path / "slow", "import time; time.sleep(5)"),
             timeout_s=0.2,
         )
+
+
+SHIFTED = """
+rotation : | -1   0   0 |
+           |  0  -1   0 |
+           |  0   0  -1 |
+
+
+translation         :  [   0.2500   0.2500   0.5000 ]
+"""
+
+
+def test_an_inversion_about_another_point_than_the_origin_is_told_apart_from_none() -> None:
+    log = GOOD.replace("inversion: Yes", "inversion: No")
+    with pytest.raises(IrrepError, match=r"about \(0.12500, 0.12500, 0.25000\).*move all atoms"):
+        parse_irrep(SHIFTED + log)
+
+
+PLACES = (Path("/usr/share/espresso/pseudo"), Path(os.environ.get("DISCOVER_PSEUDO_DIR", "/none")))
+
+
+@pytest.fixture
+def silicon(request: pytest.FixtureRequest) -> Path:
+    """A fully relativistic, norm-conserving pseudopotential of silicon."""
+    places = list(PLACES)
+    for program in ("pw.x", "irrep"):
+        if not (shutil.which(program) or Path(sys.executable).with_name(program).is_file()):
+            pytest.skip(f"needs {program}")
+    if not any((place / "Si_r.upf").is_file() for place in places):
+        places.append(request.getfixturevalue("shared") / "pseudopotentials/pseudodojo-pbe-fr")
+    found = next((place / "Si_r.upf" for place in places if (place / "Si_r.upf").is_file()), None)
+    if found is None:
+        pytest.skip("needs PseudoDojo's Si_r.upf (Debian: quantum-espresso-data), or DISCOVER_PSEUDO_DIR")
+    return found
+
+
+def run_silicon(folder: Path, upf: Path, atoms: np.ndarray) -> None:
+    """Run pw.x for silicon with its atoms there: self-consistently, then on the eight TRIMs."""
+    rows = "\n".join("Si " + " ".join(f"{x:.9f}" for x in row) for row in atoms)
+    head = """&control
+ calculation='{what}', prefix='s', outdir='./tmp', pseudo_dir='{folder}'
+/
+&system
+ ibrav=2, celldm(1)=10.26, nat=2, ntyp=1, ecutwfc=16, noncolin=.true., lspinorb=.true.{more}
+/
+&electrons
+ conv_thr=1d-6
+/
+ATOMIC_SPECIES
+Si 28.085 {name}
+ATOMIC_POSITIONS crystal
+{rows}
+K_POINTS {k}
+"""
+    trims = "\n".join(" ".join(str(0.5 * x) for x in trim) + " 1" for trim in TRIMS)
+    steps = (
+        ("scf", "", "automatic\n2 2 2 0 0 0"),
+        ("bands", ", nbnd=12, nosym=.true., noinv=.true.", f"crystal\n8\n{trims}"),
+    )
+    (folder / upf.name).symlink_to(upf)  # a short path: pw.x cuts long ones
+    environment = os.environ | {
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    for what, more, k in steps:
+        text = head.format(what=what, folder=".", more=more, name=upf.name, rows=rows, k=k)
+        (folder / f"{what}.in").write_text(text)
+        done = subprocess.run(["pw.x", "-in", f"{what}.in"], cwd=folder, env=environment, capture_output=True,
+                              text=True, timeout=300)  # fmt: skip
+        assert "JOB DONE" in done.stdout, done.stdout[-500:]
+
+
+FCC = 0.5 * 5.43 * np.array([[-1, 0, 1], [0, 1, 1], [-1, 1, 0]])
+
+
+@pytest.mark.slow
+def test_silicon_is_trivial_by_quantum_espresso_and_irrep(silicon: Path, tmp_path: Path) -> None:
+    asked = np.array([[0.25, 0.25, 0.25], [0, 0, 0]])
+    off, at_origin = tmp_path / "off", tmp_path / "at_origin"
+    for folder in (off, at_origin):
+        folder.mkdir()
+    run_silicon(off, silicon, asked)
+    with pytest.raises(IrrepError, match=r"about \(0.12500, 0.12500, 0.12500\)"):
+        run_irrep(off, "tmp/s", 8)
+    centre = inversion_centre(FCC, asked, [14, 14])
+    assert centre is not None
+    run_silicon(at_origin, silicon, asked - centre)
+    found, log = run_irrep(at_origin, "tmp/s", 8)
+    assert str(found.indices) == "0;(000)"
+    assert found.indices.z4 == 0
+    # The four bonding pairs at Γ are even about a bond's centre; the four L are unlike, one bond lies there.
+    assert [found.odd_pairs[trim] for trim in TRIMS] == [0, 1, 1, 2, 1, 2, 2, 3]
+    assert (found.n_bands, found.spacegroup) == (8, 227)
+    assert found.gaps_ev[(0, 0, 0)] == pytest.approx(2.4, abs=0.1)
+    assert "Space group: Fd-3m" in log
+    with pytest.raises(IrrepError, match="ended with 1"):
+        run_irrep(at_origin, "tmp/absent", 8)
+    with pytest.raises(ParityError, match=r"cuts a pair|degenerate with the next"):
+        run_irrep(at_origin, "tmp/s", 6)
