@@ -31,12 +31,25 @@ class Settings(BaseSettings):
         default=None,
         description="SQLAlchemy URL of the candidate store; without it SQLite in the user data directory.",
     )
+    pseudo_dir: Path | None = Field(
+        default=None,
+        description="Pseudopotentials (UPF) for Quantum ESPRESSO; without it a folder in the data directory.",
+    )
+    mpi_command: str = Field(
+        default="mpirun -np {ranks}",
+        description="What starts a program on several MPI ranks, such as `srun -n {ranks}`.",
+    )
     mp_api_key: SecretStr | None = Field(default=None, description="Materials Project API key, for `mp-api`.")
 
     @property
     def resolved_store_url(self) -> str:
         """URL of the candidate store (str)."""
         return self.store_url or f"sqlite:///{user_data_path(APP) / 'candidates.sqlite'}"
+
+    @property
+    def resolved_pseudo_dir(self) -> Path:
+        """Folder of the UPF files (Path)."""
+        return self.pseudo_dir or self.data_dir / "pseudopotentials"
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,9 @@
-"""What a pseudopotential file in UPF says of its atom: valence, shells, relativity, functional.
+"""What a UPF file says of itself: element, electrons, relativity, functional, and whether it averages.
 
-Only the header and the tags of the atomic wavefunctions are read. The format is that of
+Only the header and the projectors' strengths are read here; the shells of the valence are a matter of
+`discovery.verification.projections`. The format is that of
 https://pseudopotentials.quantum-espresso.org/home/unified-pseudopotential-format; files in the wild carry
-``<`` and ``&`` in their remarks, so no XML parser reads them all, Quantum ESPRESSO's own included.
+``<`` and ``&`` in their remarks, so that no XML parser reads them all.
 """
 
 import re
@@ -12,35 +13,11 @@ from typing import Literal
 
 from discovery.verification.engines import StepError
 
-LETTERS = "spdf"
-
 _HEADER = re.compile(r"<PP_HEADER\b([^>]*?)/?>")
-_CHI = re.compile(r"<PP_CHI\.(\d+)\b([^>]*)>")
-_RELWFC = re.compile(r"<PP_RELWFC\.(\d+)\b([^>]*?)/?>")
 _BETA = re.compile(r"<PP_RELBETA\.(\d+)\b([^>]*?)/?>")
 _DIJ = re.compile(r"<PP_DIJ\b[^>]*>(.*?)</PP_DIJ>", re.DOTALL)
 _ATTRIBUTE = re.compile(r"([\w.]+)\s*=\s*\"([^\"]*)\"")
 _REMEDY = "Fetch the set that this program knows: discover pseudos fetch."
-
-
-@dataclass(frozen=True)
-class Shell:
-    """An atomic shell of the valence.
-
-    Attributes:
-        n: principal quantum number, or None where the file does not say.
-        l: angular momentum, 0 for s.
-        electrons: that it holds in the reference atom, both j together.
-    """
-
-    n: int | None
-    l: int  # noqa: E741 - the name of the quantum number
-    electrons: float
-
-    @property
-    def name(self) -> str:
-        """Such as ``5p``; without n just the letter."""
-        return f"{self.n or ''}{LETTERS[self.l]}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +28,6 @@ class Upf:
         file: where it is.
         element: symbol.
         z_valence: electrons that it treats.
-        shells: of the valence, in the order of the file.
         relativistic: ``full`` holds spin–orbit coupling.
         functional: as the file names it, such as ``PBE``.
         norm_conserving: neither ultrasoft nor PAW.
@@ -61,7 +37,6 @@ class Upf:
     file: Path
     element: str
     z_valence: float
-    shells: tuple[Shell, ...]
     relativistic: Literal["full", "scalar", "no"]
     functional: str
     norm_conserving: bool
@@ -71,11 +46,6 @@ class Upf:
     def fully_relativistic(self) -> bool:
         """Whether spin–orbit coupling is in it."""
         return self.relativistic == "full"
-
-    @property
-    def letters(self) -> tuple[str, ...]:
-        """Letters of the valence's shells (s, p, d, f), each once."""
-        return tuple(letter for letter in LETTERS if any(LETTERS[s.l] == letter for s in self.shells))
 
 
 def read_upf(path: Path) -> Upf:
@@ -106,7 +76,6 @@ def read_upf(path: Path) -> Upf:
         file=path,
         element=element,
         z_valence=z_valence,
-        shells=_shells(text),
         relativistic=relativistic,  # type: ignore[arg-type]
         functional=facts.get("functional", "").strip(),
         norm_conserving=not soft,
@@ -120,24 +89,6 @@ def _attributes(tag: str) -> dict[str, str]:
 
 def _true(facts: dict[str, str], name: str) -> bool:
     return facts.get(name, "F").strip().strip(".").upper().startswith("T")
-
-
-def _shells(text: str) -> tuple[Shell, ...]:
-    """Join wavefunctions of j = l ± ½ to shells; a negative occupation marks one that is not bound."""
-    held: dict[tuple[int | None, int, int], float] = {}
-    seen: dict[tuple[int, float], int] = {}
-    j_of = {index: _attributes(tag).get("jchi", "0.5") for index, tag in _RELWFC.findall(text)}
-    for index, tag in _CHI.findall(text):
-        facts = _attributes(tag)
-        l, electrons = int(facts["l"]), float(facts.get("occupation", "0").replace("D", "E"))  # noqa: E741
-        if electrons < 0:
-            continue
-        label = re.match(r"\s*(\d)", facts.get("label", ""))
-        # Files without labels repeat (l, j) for each further n.
-        turn = seen[l, float(j_of.get(index, 0))] = seen.get((l, float(j_of.get(index, 0))), 0) + 1
-        key = (int(label[1]), l, 0) if label else (None, l, turn)
-        held[key] = held.get(key, 0.0) + electrons
-    return tuple(Shell(n, l, round(electrons, 6)) for (n, l, _), electrons in held.items())
 
 
 def _averages(text: str) -> bool:
