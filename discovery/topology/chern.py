@@ -6,18 +6,11 @@ from itertools import pairwise
 import numpy as np
 
 from discovery.topology.gap import CLOSED, check_occupied
-from discovery.topology.loops import (
-    FIRST_POINTS,
-    Loop,
-    closing_intervals,
-    occupied_states,
-    overlaps,
-)
+from discovery.topology.links import overlaps
+from discovery.topology.loops import FIRST_POINTS, Loop, closing_intervals, occupied_states
+from discovery.topology.plane import Plane, restrict
+from discovery.topology.sweep import sweep
 from discovery.topology.tightbinding import HamiltonianError, TightBinding
-from discovery.topology.wilson import restrict, sweep
-
-Plane = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Origin (3,) and two integer reciprocal vectors (3,): k = origin + t e1 + s e2."""
 
 LARGEST_FLUX = 0.5
 """Largest Berry flux of a plaquette, as a fraction of π; at π its sign would be lost."""
@@ -116,7 +109,7 @@ def chern_number(model: TightBinding, n_occupied: int, plane: Plane) -> ChernRes
     Args:
         model: Hamiltonian, with or without time reversal.
         n_occupied: number of bands below the gap.
-        plane: origin and two integer reciprocal vectors, for example ``wilson.axis_plane(2, 0.25)``.
+        plane: origin and two integer reciprocal vectors, for example ``plane.axis_plane(2, 0.25)``.
 
     Raises:
         HamiltonianError: an impossible number of bands, no plane.

@@ -3,9 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from discovery.topology.plane import axis_plane
 from discovery.topology.symmetries import TIME_REVERSAL
 from discovery.topology.tightbinding import TightBinding
-from discovery.topology.wilson import WilsonPlane, axis_plane, half_plane, require_kramers_pairs, wilson_plane
+from discovery.topology.wilson import Tolerances, WilsonPlane, half_plane, require_kramers_pairs, wilson_plane
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def z2_indices(
     }
 
     def compute(place: tuple[int, float]) -> WilsonPlane:
-        return half_plane(paired, n_occupied, *axis_plane(*place), position_tolerance)
+        return half_plane(paired, n_occupied, axis_plane(*place), Tolerances(position_tolerance))
 
     with ThreadPoolExecutor(workers) as pool:
         planes = dict(zip(where, pool.map(compute, where.values()), strict=True))
@@ -100,4 +101,4 @@ def z2_2d(model: TightBinding, n_occupied: int, axis: int = 2) -> WilsonPlane:
     Raises:
         HamiltonianError: no time reversal, an odd or impossible number of bands.
     """
-    return wilson_plane(model, n_occupied, *axis_plane(axis, 0.0))
+    return wilson_plane(model, n_occupied, axis_plane(axis, 0.0))

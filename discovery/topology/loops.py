@@ -7,6 +7,7 @@ from functools import reduce
 import numpy as np
 
 from discovery.topology.gap import CLOSED
+from discovery.topology.links import circular_distance, overlaps, unitary_parts
 from discovery.topology.tightbinding import TightBinding
 
 FIRST_POINTS = 16
@@ -36,7 +37,7 @@ class Loop:
         states: (m, n, N) occupied eigenvectors in columns, periodic gauge.
         gaps: (m,) direct gap between bands N and N + 1 in eV.
         links: (m, N, N) unitary parts of the overlaps between a point and the next, the last to the first.
-        cosines: (m,) smallest singular value of each overlap.
+        cosines: (m,) smallest singular value of each overlap, or a lower bound above ``SIMILAR``.
         centres: (N,) ascending hybrid Wannier charge centres in [0, 1), atomic gauge.
         error: how far the centres moved against those from every second point.
         resolved: false where the gap is closed or the finest step did not help.
@@ -64,36 +65,6 @@ def occupied_states(model: TightBinding, n_occupied: int, k: np.ndarray) -> tupl
         states[part] = vectors[:, :, :n_occupied]
         gaps[part] = energies[:, n_occupied] - energies[:, n_occupied - 1]
     return states, gaps
-
-
-def overlaps(a: np.ndarray, b: np.ndarray, centres: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Return ⟨u_a|u_b⟩ (m, N, N) of cell-periodic states from eigenvectors (m, n, N) of the periodic gauge.
-
-    Args:
-        a: states at k.
-        b: states at k + step; those at k + step − G do as well.
-        centres: (n, 3) fractional positions of the orbitals.
-        step: (m, 3) fractional step between them.
-    """
-    phases = np.exp(-2j * np.pi * (step @ centres.T))
-    return a.conj().swapaxes(-1, -2) @ (phases[:, :, None] * b)
-
-
-def unitary_parts(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the unitary factors of polar decompositions (m, N, N) and the smallest singular values (m,)."""
-    u, singular, vh = np.linalg.svd(matrices)
-    return u @ vh, singular[:, -1]
-
-
-def circular_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Return how far centres a (N,) must move to become b (N,) on a circle of length 1, both ascending.
-
-    The largest move of the best assignment; on a circle that is one of the N cyclic shifts.
-    """
-    n = len(a)
-    shifted = b[(np.arange(n)[:, None] + np.arange(n)) % n]
-    moves = np.abs((shifted - a + 0.5) % 1.0 - 0.5)
-    return float(moves.max(axis=1).min())
 
 
 def may_close(x: np.ndarray, gaps: np.ndarray) -> np.ndarray:
@@ -136,13 +107,27 @@ def closing_intervals(x: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     return may_close(unrolled.reshape(*unrolled.shape, *[1] * (gaps.ndim - 1)), gaps[windows % m])
 
 
-def _centres(links: np.ndarray) -> np.ndarray:
-    phases = np.angle(np.linalg.eigvals(reduce(np.matmul, links)))
-    return np.sort((-phases / (2.0 * np.pi)) % 1.0)
+def shared_positions(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the numbers stand that are in both of two ascending arrays: indices into a, and into b.
+
+    Positions are dyadic fractions, so equal ones are equal bit by bit.
+    """
+    place = np.minimum(np.searchsorted(b, a), len(b) - 1)
+    i = np.flatnonzero(b[place] == a)
+    return i, place[i]
+
+
+def _centres(products: np.ndarray) -> np.ndarray:
+    """Return ascending centres (m, N) from the products (m, N, N) of the links of m lines."""
+    phases = np.angle(np.linalg.eigvals(products))
+    return np.sort((-phases / (2.0 * np.pi)) % 1.0, axis=-1)
 
 
 def _steps(s: np.ndarray) -> np.ndarray:
-    return (np.roll(s, -1) - s) % 1.0
+    steps = np.empty_like(s)
+    steps[:-1] = s[1:] - s[:-1]
+    steps[-1] = s[0] + 1.0 - s[-1]
+    return steps
 
 
 def _link(model: TightBinding, loops: Sequence[Loop], which: Sequence[np.ndarray], along: np.ndarray) -> None:
@@ -171,13 +156,18 @@ def _split(
     for loop, i, middle in zip(loops, which, middles, strict=True):
         new = slice(first, first + len(i))
         first += len(i)
-        loop.s = np.insert(loop.s, i + 1, middle)
-        loop.states = np.insert(loop.states, i + 1, states[new], axis=0)
-        loop.gaps = np.insert(loop.gaps, i + 1, gaps[new])
-        loop.links = np.insert(loop.links, i + 1, 0.0, axis=0)
-        loop.cosines = np.insert(loop.cosines, i + 1, 0.0)
+        m = len(loop.s)
         place = i + 1 + np.arange(len(i))
-        changed.append(np.sort(np.concatenate([place - 1, place])))
+        order = np.empty(m + len(i), dtype=int)
+        old = np.ones(len(order), dtype=bool)
+        old[place] = False
+        order[old], order[place] = np.arange(m), m + np.arange(len(i))
+        loop.s = np.concatenate([loop.s, middle])[order]
+        loop.states = np.concatenate([loop.states, states[new]])[order]
+        loop.gaps = np.concatenate([loop.gaps, gaps[new]])[order]
+        # The links on both sides of a new point are computed next.
+        loop.links, loop.cosines = loop.links[order % m], loop.cosines[order % m]
+        changed.append(np.concatenate([place - 1, place]))
     _link(model, loops, changed, along)
 
 
@@ -189,12 +179,13 @@ def _compare_with_half(model: TightBinding, loops: Sequence[Loop], along: np.nda
     step = np.concatenate([_steps(loop.s[i]) for loop, i in zip(loops, halves, strict=True)])
     # Their lengths do not matter here, only the phases of the product's eigenvalues.
     links = overlaps(a, b, model.centres, step[:, None] * along)
-    first = 0
-    for loop, i in zip(loops, halves, strict=True):
-        coarse = _centres(links[first : first + len(i)])
-        first += len(i)
-        loop.centres = _centres(loop.links)
-        loop.error = circular_distance(loop.centres, coarse)
+    ends = np.cumsum([len(i) for i in halves])
+    products = [reduce(np.matmul, part) for part in np.split(links, ends[:-1])]
+    coarse = _centres(np.array(products))
+    centres = _centres(np.array([reduce(np.matmul, loop.links) for loop in loops]))
+    for loop, fine, rough in zip(loops, centres, coarse, strict=True):
+        loop.centres = fine
+        loop.error = circular_distance(fine, rough)
 
 
 def _coarse_links(loop: Loop) -> np.ndarray:
@@ -252,7 +243,7 @@ def transport(
         for loop in pending:
             if loop.gaps.min() < CLOSED:
                 loop.resolved = False
-                loop.centres = _centres(loop.links)
+                loop.centres = _centres(reduce(np.matmul, loop.links)[None])[0]
                 continue
             coarse = _coarse_links(loop)
             if len(coarse):
@@ -268,7 +259,7 @@ def transport(
         for loop, i in work:
             if _steps(loop.s)[i].min() < FINEST:
                 loop.resolved = False
-                loop.centres = _centres(loop.links)
+                loop.centres = _centres(reduce(np.matmul, loop.links)[None])[0]
         work = [(loop, i) for loop, i in work if loop.resolved]
         if work:
             _split(model, [loop for loop, _ in work], [i for _, i in work], along)

@@ -3,8 +3,8 @@ import pytest
 
 from discovery.topology.chern import chern_number
 from discovery.topology.loops import CLOSED
+from discovery.topology.plane import axis_plane
 from discovery.topology.tightbinding import HamiltonianError
-from discovery.topology.wilson import axis_plane
 from tests.discovery.topology import models
 
 LAYER = axis_plane(2, 0.0)

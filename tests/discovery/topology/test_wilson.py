@@ -3,9 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discovery.topology.loops import circular_distance, may_close, transport
+from discovery.topology.links import circular_distance
+from discovery.topology.loops import may_close, transport
+from discovery.topology.plane import axis_plane
 from discovery.topology.tightbinding import HamiltonianError
-from discovery.topology.wilson import axis_plane, crossings, largest_gap, pairing_error, wilson_plane
+from discovery.topology.wilson import crossings, largest_gap, pairing_error, wilson_plane
 from discovery.wannier.hr import read_model
 from tests.discovery.topology import models
 
@@ -86,7 +88,7 @@ def test_a_skew_plane_adds_its_trims() -> None:
 
 
 def test_what_a_plane_says_about_itself() -> None:
-    plane = wilson_plane(models.fu_kane_mele(), 2, *axis_plane(0, 0.0))
+    plane = wilson_plane(models.fu_kane_mele(), 2, axis_plane(0, 0.0))
     assert plane.centres.shape == (len(plane.k), 2)
     assert (plane.centres >= 0).all()
     assert (plane.centres < 1).all()
