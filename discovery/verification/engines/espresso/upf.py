@@ -1,9 +1,8 @@
-"""What a UPF file says of itself: element, electrons, relativity, functional, and whether it averages.
+"""What a UPF file says of itself: valence, shells, relativity, functional, and whether it averages over j.
 
-Only the header and the projectors' strengths are read here; the shells of the valence are a matter of
-`discovery.verification.projections`. The format is that of
+Only the header, the tags of the wavefunctions and the strengths of the projectors are read. The format is
 https://pseudopotentials.quantum-espresso.org/home/unified-pseudopotential-format; files in the wild carry
-``<`` and ``&`` in their remarks, so that no XML parser reads them all.
+``<`` and ``&`` in their remarks, so no XML parser reads them all, Quantum ESPRESSO's own included.
 """
 
 import re
@@ -14,10 +13,27 @@ from typing import Literal
 from discovery.verification.engines import StepError
 
 _HEADER = re.compile(r"<PP_HEADER\b([^>]*?)/?>")
+_CHI = re.compile(r"<PP_CHI\.(\d+)\b([^>]*)>")
+_RELWFC = re.compile(r"<PP_RELWFC\.(\d+)\b([^>]*?)/?>")
 _BETA = re.compile(r"<PP_RELBETA\.(\d+)\b([^>]*?)/?>")
 _DIJ = re.compile(r"<PP_DIJ\b[^>]*>(.*?)</PP_DIJ>", re.DOTALL)
 _ATTRIBUTE = re.compile(r"([\w.]+)\s*=\s*\"([^\"]*)\"")
 _REMEDY = "Fetch the set that this program knows: discover pseudos fetch."
+
+
+@dataclass(frozen=True)
+class Shell:
+    """An atomic shell as the file has it; `discovery.verification.valence` numbers those without a number.
+
+    Attributes:
+        n: principal quantum number, or None where the file does not say.
+        l: angular momentum, 0 for s.
+        electrons: that it holds in the reference atom, both j together.
+    """
+
+    n: int | None
+    l: int  # noqa: E741 - the name of the quantum number
+    electrons: float
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,7 @@ class Upf:
         file: where it is.
         element: symbol.
         z_valence: electrons that it treats.
+        shells: of the valence, in the order of the file.
         relativistic: ``full`` holds spin–orbit coupling.
         functional: as the file names it, such as ``PBE``.
         norm_conserving: neither ultrasoft nor PAW.
@@ -37,6 +54,7 @@ class Upf:
     file: Path
     element: str
     z_valence: float
+    shells: tuple[Shell, ...]
     relativistic: Literal["full", "scalar", "no"]
     functional: str
     norm_conserving: bool
@@ -76,6 +94,7 @@ def read_upf(path: Path) -> Upf:
         file=path,
         element=element,
         z_valence=z_valence,
+        shells=_shells(text),
         relativistic=relativistic,  # type: ignore[arg-type]
         functional=facts.get("functional", "").strip(),
         norm_conserving=not soft,
@@ -89,6 +108,24 @@ def _attributes(tag: str) -> dict[str, str]:
 
 def _true(facts: dict[str, str], name: str) -> bool:
     return facts.get(name, "F").strip().strip(".").upper().startswith("T")
+
+
+def _shells(text: str) -> tuple[Shell, ...]:
+    """Join wavefunctions of j = l ± ½ to shells; a negative occupation marks one that is not bound."""
+    held: dict[tuple[int | None, int, int], float] = {}
+    seen: dict[tuple[int, float], int] = {}
+    j_of = {index: _attributes(tag).get("jchi", "0.5") for index, tag in _RELWFC.findall(text)}
+    for index, tag in _CHI.findall(text):
+        facts = _attributes(tag)
+        l, electrons = int(facts["l"]), float(facts.get("occupation", "0").replace("D", "E"))  # noqa: E741
+        if electrons < 0:
+            continue
+        label = re.match(r"\s*(\d)", facts.get("label", ""))
+        # Files without labels repeat (l, j) for each further n.
+        turn = seen[l, float(j_of.get(index, 0))] = seen.get((l, float(j_of.get(index, 0))), 0) + 1
+        key = (int(label[1]), l, 0) if label else (None, l, turn)
+        held[key] = held.get(key, 0.0) + electrons
+    return tuple(Shell(n, l, round(electrons, 6)) for (n, l, _), electrons in held.items())  # noqa: E741
 
 
 def _averages(text: str) -> bool:
