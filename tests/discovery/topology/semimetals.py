@@ -141,3 +141,21 @@ UNIMODULAR = [
     for rows in product((-1, 0, 1), repeat=9)
     if abs(abs(np.linalg.det(np.array(rows).reshape(3, 3))) - 1) < 1e-9
 ]
+
+
+def weyl_between_insulators(m: float) -> TightBinding:
+    """Time reversal without inversion: a trivial insulator, four Weyl points, a strong insulator.
+
+    An anisotropic Wilson–Dirac model with τ_y b·σ in no symmetric direction b, N = 2. The points are born at
+    m = −2.99069 and annihilate at −2.93556. What Murakami found between any two such insulators:
+    S. Murakami, New J. Phys. 9, 356 (2007).
+    """
+    hops = []
+    mass = np.kron(Z, ONE)
+    for axis, (velocity, curve, s) in enumerate(
+        zip((1.0, 0.8, 0.6), (1.0, 1.2, 0.9), (X, Y, Z), strict=True)
+    ):
+        cell = tuple(np.eye(3, dtype=int)[axis].tolist())
+        hops.append((0, 0, cell, 0.5 * curve * mass + 0.5 / 1j * velocity * np.kron(X, s)))
+    broken = sum(b * np.kron(Y, s) for b, s in zip((0.20, 0.12, 0.324), (X, Y, Z), strict=True))
+    return assemble(CUBIC, np.zeros((1, 3)), [m * mass + broken], hops)
