@@ -1,0 +1,153 @@
+"""From the directory of a verification to the record of its candidate, as often as one likes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from candidates.records import Verdict
+from candidates.verification import (
+    BandPlot,
+    Step,
+    SurfacePlot,
+    Verification,
+    VerificationState,
+    WilsonPlot,
+)
+from discovery.verification import plots
+from discovery.verification.engines import StepError, make_engine
+from discovery.verification.results import (
+    REQUEST,
+    Request,
+    StepResult,
+    input_texts,
+    read_result,
+    step_directory,
+    written_inputs,
+)
+from discovery.verification.shared import VERDICT
+
+VERIFICATION = "verification.json"
+
+
+def read_request(directory: Path) -> Request:
+    """Return what was asked for in a candidate's directory.
+
+    Raises:
+        StepError: it is not a directory of a verification, or its request is damaged.
+    """
+    try:
+        return Request.model_validate_json((directory / REQUEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StepError(f"{directory} holds no verification", "Name the folder of a candidate.") from None
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise StepError(
+            f"{directory / REQUEST} cannot be read: {error}", "Run `discover verify` again."
+        ) from None
+
+
+def collect(directory: Path) -> Verification:
+    """Return the record of what a candidate's directory holds by now.
+
+    The same files give the same record: nothing of the moment enters it. A step without a result counts as
+    waiting, so a verification that was cut short can be looked at.
+
+    Raises:
+        StepError: it is not a directory of a verification.
+    """
+    from discovery.verification.flow import planned_steps
+
+    request = read_request(directory)
+    if Path(request.directory) != directory.resolve():  # it was moved, or came from another machine
+        request = request.model_copy(update={"directory": str(directory.resolve())})
+    results = []
+    for name in planned_steps(request):
+        place = step_directory(request, name)
+        found = read_result(place) or StepResult(name=name, state="waiting")
+        if found.decides and request.options.stop_early and found.state == "done":
+            found = found.model_copy(update={"state": "stopped", "reason": found.decides})
+        results.append(found)
+    results = _skipped(results)
+    verdict = None
+    if results[-1].state == "done":
+        text = (step_directory(request, "verdict") / VERDICT).read_text(encoding="utf-8")
+        verdict = Verdict.model_validate_json(text)
+    return assemble(request, results, verdict)
+
+
+def _skipped(results: list[StepResult]) -> list[StepResult]:
+    """Mark waiting steps after one that decided: their jobs ended without a trace of their own."""
+    from discovery.verification.flow import NEEDS
+
+    final: dict[str, StepResult] = {}
+    for result in results:
+        stopped = next((r for r in final.values() if r.state == "stopped"), None)
+        lost = next(
+            (n for n in NEEDS[result.name] if n in final and final[n].state in ("failed", "skipped")), None
+        )
+        if result.state == "waiting" and (stopped or lost):
+            reason = f"{stopped.name} decided: {stopped.reason}" if stopped else f"needs {lost}"
+            result = result.model_copy(update={"state": "skipped", "reason": reason})
+        final[result.name] = result
+    return list(final.values())
+
+
+def assemble(request: Request, results: Sequence[StepResult], verdict: Verdict | None) -> Verification:
+    """Put results, plots and inputs together.
+
+    Args:
+        request: what was asked for.
+        results: of the steps, in order.
+        verdict: what it came to.
+    """
+    bands: list[BandPlot] = []
+    wilson: tuple[WilsonPlot, ...] = ()
+    surfaces: tuple[SurfacePlot, ...] = ()
+    files: dict[str, str] = {}
+    for result in results:
+        place = step_directory(request, result.name)
+        if result.state in ("done", "stopped"):
+            bands += plots.read_plots(BandPlot, place / plots.BANDS)
+            wilson = plots.read_plots(WilsonPlot, place / plots.WILSON) or wilson
+            surfaces = plots.read_plots(SurfacePlot, place / plots.SURFACES) or surfaces
+        if result.state in ("done", "stopped", "failed"):
+            texts = input_texts(place, written_inputs(place))
+            files |= {f"{place.name}/{name}": text for name, text in texts.items()}
+    functional = next((r.functional for r in reversed(results) if r.functional and r.name != "check"), "")
+    return Verification(
+        candidate_id=request.candidate_id,
+        created=request.created,
+        engine=_engine_name(request.engine),
+        preset=str(request.preset.get("name", "")),
+        functional=functional or "not known yet",
+        state=_state(results, verdict),
+        steps=tuple(_step(result, request) for result in results),
+        verdict=verdict,
+        bands=tuple(bands),
+        wilson=wilson,
+        surfaces=surfaces,
+        files=files,
+        stand_in=next((r.stand_in for r in results if r.stand_in), ""),
+    )
+
+
+def _state(results: Sequence[StepResult], verdict: Verdict | None) -> VerificationState:
+    if verdict is not None:
+        return "verified"
+    states = {result.state for result in results}
+    if "stopped" in states:
+        return "stopped"
+    return "failed" if "failed" in states else "running"
+
+
+def _step(result: StepResult, request: Request) -> Step:
+    """Return a step with its directory relative to the candidate's, so that the record can travel."""
+    step = result.step()
+    return step.model_copy(update={"directory": step_directory(request, result.name).name})
+
+
+def _engine_name(engine: str) -> Literal["vasp", "espresso"]:
+    if engine == "vasp":
+        return "vasp"
+    return "espresso" if engine == "espresso" else make_engine(engine).name

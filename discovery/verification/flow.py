@@ -1,0 +1,174 @@
+"""A candidate's verification as one jobflow Flow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobflow import Flow, Maker
+
+from candidates.verification import STEPS
+from discovery.verification.engines import StepError, make_engine
+from discovery.verification.options import Options
+from discovery.verification.results import REQUEST, Crystal, Request, write_text
+from discovery.verification.shared import SurfacesMaker, TopologyMaker, VerdictMaker, WannierMaker
+from discovery.verification.steps import EngineStepMaker, StepMaker
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from dft_templates.presets import Preset
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "relax": (),
+    "static": ("relax",),
+    "bands": ("static",),
+    "static_soc": ("static",),
+    "bands_soc": ("static_soc",),
+    "parities": ("static_soc",),
+    "check": ("static_soc",),
+    "wannier_input": ("static_soc", "bands_soc"),
+    "wannier": ("wannier_input",),
+    "topology": ("wannier",),
+    "surfaces": ("wannier", "topology"),
+    "verdict": (),
+}
+"""Step → steps without whose results it is skipped. Others that failed are missed, not mourned: parities
+leave the Wilson loops, bands without coupling and surfaces leave the verdict."""
+
+USES: Mapping[str, tuple[str, ...]] = {
+    "wannier_input": ("parities",),
+    "topology": ("parities", "bands_soc", "static_soc", "wannier_input"),
+    "check": ("parities",),
+}
+"""Step → further steps that it waits for; their failure does not stop it."""
+
+MAKERS: Mapping[str, type[StepMaker]] = {
+    "wannier": WannierMaker,
+    "topology": TopologyMaker,
+    "surfaces": SurfacesMaker,
+    "verdict": VerdictMaker,
+}
+
+
+def planned_steps(request: Request) -> tuple[str, ...]:
+    """Return the steps that a verification has, in the order of `STEPS`."""
+    options = request.options
+    wanted = {
+        "relax": options.relax,
+        "parities": request.inversion and not options.magnetic,
+        "check": options.check is not None,
+        "surfaces": options.surfaces and bool(request.preset["topology"]["surfaces"]),
+    }
+    return tuple(step for step in STEPS if wanted.get(step, True))
+
+
+def waits_for(step: str, planned: tuple[str, ...]) -> tuple[str, ...]:
+    """Return every earlier step that a step gets to see: what it needs and uses, and what those needed."""
+    if step == "verdict":
+        return planned[: planned.index("verdict")]
+    found: set[str] = set()
+    pending = [*NEEDS[step], *USES.get(step, ())]
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending += NEEDS[name]
+    return tuple(name for name in planned if name in found)
+
+
+def make_request(
+    structure: "Structure",
+    candidate_id: str,
+    name: str,
+    root: Path,
+    engine: str,
+    preset: "Preset",
+    options: Options,
+) -> Request:
+    """Standardise a crystal and write down what is asked for it.
+
+    Args:
+        structure: in any cell.
+        candidate_id: 12 hex digits.
+        name: formula or file, for people.
+        root: directory of all verifications; this one runs in ``root/candidate_id``.
+        engine: name of an engine.
+        preset: the choices.
+        options: what was asked for beside it.
+
+    Raises:
+        StepError: the crystal has no standardised cell, or the engine does not exist.
+    """
+    from discovery.verification.path import inversion_centre, space_group, standard_cell
+
+    make_engine(engine)
+    cell = standard_cell(structure)
+    absent = sorted(set(options.hubbard) - {site.specie.symbol for site in cell})
+    if absent:
+        raise StepError(f"--hubbard names {', '.join(absent)}, which {name} does not hold", "Leave it out.")
+    return Request(
+        candidate_id=candidate_id,
+        name=name,
+        engine=engine,
+        preset=preset.model_dump(mode="json"),
+        options=options,
+        crystal=Crystal.of(cell),
+        spacegroup=space_group(cell),
+        inversion=inversion_centre(cell) is not None,
+        directory=str((root / candidate_id).resolve()),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def write_request(request: Request) -> Request:
+    """Keep the request in the candidate's directory and return it, with the time of the first one there.
+
+    A verification that goes on is the same one; another engine, preset or crystal begins a new one.
+    """
+    from discovery.verification.collect import read_request
+
+    directory = Path(request.directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        known = read_request(directory)
+    except StepError:
+        known = request
+    if (known.engine, known.preset, known.crystal) == (request.engine, request.preset, request.crystal):
+        request = request.model_copy(update={"created": known.created})
+    write_text(directory / REQUEST, request.model_dump_json(indent=2) + "\n")
+    return request
+
+
+@dataclass
+class VerificationMaker(Maker):
+    """Makes the Flow of one candidate.
+
+    Attributes:
+        name: of the Flow.
+        needs: step → steps without which it is skipped.
+    """
+
+    name: str = "verification"
+    needs: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(NEEDS))
+
+    def make(self, request: Request) -> Flow:
+        """Return the Flow; its output is the result of the verdict.
+
+        Example:
+            >>> from jobflow import run_locally
+            >>> run_locally(VerificationMaker().make(request))  # doctest: +SKIP
+        """
+        planned = planned_steps(request)
+        jobs: dict[str, Any] = {}
+        for step in planned:
+            maker = MAKERS.get(step, EngineStepMaker)(
+                name=step,
+                request=request.model_dump(mode="json"),
+                needs=tuple(name for name in self.needs[step] if name in planned),
+            )
+            jobs[step] = maker.make([jobs[name].output for name in waits_for(step, planned)])
+        return Flow(
+            list(jobs.values()), output=jobs["verdict"].output, name=f"{self.name} {request.candidate_id}"
+        )

@@ -1,0 +1,84 @@
+"""Run verifications on this machine."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from discovery.verification.flow import VerificationMaker, write_request
+from discovery.verification.results import Request
+
+if TYPE_CHECKING:
+    from candidates.verification import Verification
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a step has to tell.
+
+    Attributes:
+        candidate: its id.
+        step: its name.
+        state: a `StepState`.
+        seconds: wall time of a finished step.
+        reason: why it ended as it did.
+        kept: the result is that of an earlier run.
+        numbers: what it found.
+    """
+
+    candidate: str
+    step: str
+    state: str
+    seconds: float | None
+    reason: str
+    kept: bool
+    numbers: dict[str, float]
+
+
+@contextmanager
+def watched(tell: Callable[[Event], None] | None) -> Iterator[None]:
+    """Tell of every step that begins or ends in this process."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if tell is not None and hasattr(record, "step"):
+                tell(Event(**{name: getattr(record, name) for name in Event.__dataclass_fields__}))
+
+    logger = logging.getLogger("discovery.verification")
+    handler, level = Handler(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def run_here(request: Request, tell: Callable[[Event], None] | None = None) -> "Verification":
+    """Run a verification's Flow in this process and return what it came to.
+
+    Finished steps are on disk as soon as they end, so whatever ends this process early costs one step at most.
+
+    Args:
+        request: what to do; its directory is made.
+        tell: called when a step begins and when it ends.
+    """
+    from jobflow import JobStore, run_locally
+    from maggma.stores import MemoryStore
+
+    from discovery.verification.collect import collect
+
+    request = write_request(request)
+    directory = Path(request.directory)
+    with watched(tell):
+        run_locally(
+            VerificationMaker().make(request),
+            log=False,
+            store=JobStore(MemoryStore()),
+            root_dir=directory,
+            raise_immediately=True,
+        )
+    return collect(directory)
