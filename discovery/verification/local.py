@@ -60,7 +60,7 @@ def watched(tell: Callable[[Event], None] | None) -> Iterator[None]:
 def run_here(request: Request, tell: Callable[[Event], None] | None = None) -> "Verification":
     """Run a verification's Flow in this process and return what it came to.
 
-    Finished steps are on disk as soon as they end, so whatever ends this process early costs one step at most.
+    Finished steps are on disk as soon as they end, so whatever ends this process costs one step at most.
 
     Args:
         request: what to do; its directory is made.

@@ -191,13 +191,14 @@ def _dataset(structure: "Structure", symprec: float) -> Any:
     return found
 
 
-def _tuple(structure: "Structure") -> tuple[np.ndarray, np.ndarray, list[int]]:
+def _tuple(structure: "Structure") -> tuple[list[list[float]], list[list[float]], list[int]]:
     if not structure.is_ordered:
         raise StepError(
             f"{structure.composition.reduced_formula} has partly occupied sites",
             "Give an ordered structure.",
         )
-    return structure.lattice.matrix, structure.frac_coords, [int(site.specie.Z) for site in structure]
+    numbers = [int(site.specie.Z) for site in structure]
+    return structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers
 
 
 def _tidy(frac_coords: np.ndarray) -> np.ndarray:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from discovery.verification.engines import StepError
 
 if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
     from candidates.records import Candidate
     from candidates.store import Store
-    from pymatgen.core import Structure
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from discovery.verification.engines import PendingInput, make_engine
 from discovery.verification.flow import planned_steps, waits_for, write_request
-from discovery.verification.results import SHARED_STEPS, Request, step_directory, write_text
+from discovery.verification.results import INPUTS, RESULT, SHARED_STEPS, Request, step_directory, write_text
 
 PLAN, README = "plan.json", "README.txt"
 
@@ -60,14 +60,17 @@ def write_inputs(request: Request) -> tuple[WrittenStep, ...]:
         directory.mkdir(parents=True, exist_ok=True)
         needs: dict[str, str] = {}
         earlier = {step: step_directory(request, step) for step in waits_for(name, planned)}
-        if not (directory / "result.json").exists():
+        if not (directory / RESULT).exists():
+            write_text(directory / INPUTS, json.dumps({"inputs": "written, not run"}) + "\n")
             try:
                 engine.write(name, structure, preset, request.options, directory, earlier)
             except PendingInput as open_:
                 needs = open_.needs
         if "relax" in earlier:
             needs = {"structure": "relaxed cell of relax", **needs}
-        files = tuple(sorted(path.name for path in directory.iterdir() if path.is_file()))
+        files = tuple(
+            sorted(path.name for path in directory.iterdir() if path.is_file() and path.name != INPUTS)
+        )
         written.append(WrittenStep(name, directory.name, files, needs))
     root = Path(request.directory)
     plan = [
