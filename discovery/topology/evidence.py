@@ -27,7 +27,8 @@ class Evidence:
         z2: indices by Wilson loops; None where the gap closes or the crystal is magnetic. Where time reversal
             is broken and should not be, they only show how the Wannier functions fail.
         parities: indices by Fu and Kane's parities, where somebody computed them.
-        mirrors: mirror Chern numbers; None where they were not computed.
+        mirrors: mirror Chern numbers; None where they were not computed, and
+        without_mirrors: why not, where something stood against it.
         distance_ev: largest distance of Wannier bands from those of the density functional, where known.
         spread: largest spread of a Wannier function in Å², where known.
         spread_limit: V^(2/3) of the cell in Å²: a larger function does not fit into it.
@@ -40,6 +41,7 @@ class Evidence:
     z2: Z2Result | None = None
     parities: ParityResult | None = None
     mirrors: tuple[MirrorChern, ...] | None = None
+    without_mirrors: str = ""
     distance_ev: float | None = None
     spread: float | None = None
     spread_limit: float = float("inf")
@@ -52,6 +54,7 @@ def measure(
     magnetic: bool = False,
     parities: ParityResult | None = None,
     sites: Sequence[Site] | None = None,
+    without_sites: str = "",
     distance_ev: float | None = None,
     spread: float | None = None,
     workers: int = 1,
@@ -64,6 +67,7 @@ def measure(
         magnetic: the crystal has no time reversal, or the model no spin: there is no Z2 index to look for.
         parities: indices from parities, to compare with.
         sites: atoms with orbitals in the order of the basis, for mirror Chern numbers; None computes none.
+        without_sites: why there are no sites.
         distance_ev: largest distance of Wannier bands from those of the density functional, eV.
         spread: largest spread of a Wannier function, Å².
         workers: planes of Wilson loops computed at once.
@@ -80,7 +84,7 @@ def measure(
         )
     gap = find_gap(model, n_occupied)
     broken = not magnetic and violation > TIME_REVERSAL
-    z2, mirrors = None, None
+    z2, mirrors, without_mirrors = None, None, without_sites
     nodes = None
     if not broken:
         nodes = find_nodes(model, n_occupied, gap)
@@ -89,8 +93,11 @@ def measure(
     if not magnetic and (broken or not gap.closed) and n_occupied % 2 == model.n_orbitals % 2 == 0:
         tolerance = float("inf") if broken else TIME_REVERSAL
         z2 = z2_indices(model, n_occupied, time_reversal_tolerance=tolerance, workers=workers)
-        if sites is not None and not broken and z2.nu == (0, 0, 0, 0):
-            mirrors = mirror_chern_numbers(model, n_occupied, sites)
+        if sites is not None and not broken and z2.nu is not None:
+            try:
+                mirrors = mirror_chern_numbers(model, n_occupied, sites)
+            except HamiltonianError as error:
+                without_mirrors = str(error)
     return Evidence(
         gap=gap,
         nodes=nodes,
@@ -99,6 +106,7 @@ def measure(
         z2=z2,
         parities=parities,
         mirrors=mirrors,
+        without_mirrors=without_mirrors,
         distance_ev=distance_ev,
         spread=spread,
         spread_limit=float(abs(np.linalg.det(model.lattice)) ** (2 / 3)),

@@ -77,7 +77,37 @@ def gates(evidence: Evidence) -> list[Gate]:
                     what=f"indices that differ between {WILSON} and {PARITIES}",
                 )
             )
+        numbers = mirror_sums(evidence)
+        if numbers and z2.nu is not None:
+            different = sum((number - z2.nu[0]) % 2 for number in numbers.values())
+            result.append(
+                Gate(
+                    name="mirrors agree",
+                    value=different,
+                    limit=0,
+                    passed=different == 0,
+                    what="mirrors whose Chern numbers add up to another parity than ν0",
+                )
+            )
     return [gate for gate in result if gate is not None]
+
+
+def mirror_sums(evidence: Evidence) -> dict[str, int]:
+    """Return mirror → the sum of its mirror Chern numbers, of mirrors with a number on all their planes.
+
+    On a mirror plane time reversal makes n_M mod 2 the plane's Z2 index; where only one plane is mapped to
+    itself, the mirror pairs the other four time-reversal invariant momenta. So the sum has the parity of ν0
+    (Teo, Fu & Kane, Phys. Rev. B 78, 045426 (2008), section III).
+    """
+    mirrors: dict[str, list[int | None]] = {}
+    for found in evidence.mirrors or ():
+        mirrors.setdefault(found.mirror, []).append(found.number)
+    sums = {}
+    for name, numbers in mirrors.items():
+        known = [number for number in numbers if number is not None]
+        if len(known) == len(numbers):
+            sums[name] = sum(known)
+    return sums
 
 
 def direct_gap_ev(evidence: Evidence) -> float:

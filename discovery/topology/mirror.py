@@ -15,7 +15,7 @@ import numpy as np
 from discovery.topology.chern import ChernResult, chern_number
 from discovery.topology.gap import check_occupied
 from discovery.topology.orbitals import Site
-from discovery.topology.reflections import Mirror, find_mirrors
+from discovery.topology.reflections import Mirror, Plane, find_mirrors
 from discovery.topology.tightbinding import Gauge, HamiltonianError, TightBinding
 
 TOLERANCE = 0.1
@@ -107,8 +107,7 @@ def _on_plane(
     model: TightBinding, n_occupied: int, mirror: Mirror, plane: str, tolerance: float
 ) -> MirrorChern:
     origin, e1, e2 = mirror.planes[plane]
-    t = np.arange(_MESH) / _MESH
-    mesh = (origin + t[:, None, None] * e1 + t[:, None] * e2).reshape(-1, 3)
+    mesh = _mesh(mirror.planes[plane])
     change = mirror_change(model, mirror, mesh)
     violation, norm = float(np.abs(change).max()), float(np.linalg.norm(change, 2, axis=(1, 2)).max())
 
@@ -156,9 +155,10 @@ def _on_plane(
 def mirror_chern_numbers(
     model: TightBinding, n_occupied: int, sites: Sequence[Site], tolerance: float = TOLERANCE
 ) -> tuple[MirrorChern, ...]:
-    """Return the mirror Chern numbers of every mirror and plane of a crystal, empty where it has no mirror.
+    """Return the mirror Chern numbers of a crystal, empty where it has no mirror.
 
-    A mirror that the Hamiltonian violates is in the list, without a number and with the reason.
+    Mirrors that a rotation of the crystal takes into one another have the same numbers: the one that the
+    Hamiltonian violates least stands for all. Where it is violated too much there is no number but a reason.
 
     Args:
         model: spin–orbit Hamiltonian with a known order of spins.
@@ -170,11 +170,26 @@ def mirror_chern_numbers(
         HamiltonianError: an impossible number of bands, or what `find_mirrors` refuses.
     """
     check_occupied(model, n_occupied)
+    families: dict[tuple[int, ...], list[Mirror]] = {}
+    for mirror in find_mirrors(model, sites):
+        families.setdefault(mirror.family, []).append(mirror)
+    chosen = [min(alike, key=lambda mirror: _violation(model, mirror)) for alike in families.values()]
     return tuple(
-        _on_plane(model, n_occupied, mirror, plane, tolerance)
-        for mirror in find_mirrors(model, sites)
-        for plane in mirror.planes
+        _on_plane(model, n_occupied, mirror, plane, tolerance) for mirror in chosen for plane in mirror.planes
     )
+
+
+def _violation(model: TightBinding, mirror: Mirror) -> float:
+    """Largest matrix element of M H M⁻¹ − H on the mirror's planes in eV, rounded: noise orders nothing."""
+    changes = [mirror_change(model, mirror, _mesh(plane)) for plane in mirror.planes.values()]
+    return round(max(float(np.abs(change).max()) for change in changes), 4)
+
+
+def _mesh(plane: Plane) -> np.ndarray:
+    """Points (n, 3) over a plane."""
+    origin, e1, e2 = plane
+    t = np.arange(_MESH) / _MESH
+    return np.asarray(origin + t[:, None, None] * e1 + t[:, None] * e2).reshape(-1, 3)
 
 
 def mirror_change(model: TightBinding, mirror: Mirror, k: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Mirror operations of a crystal, written in the basis of its Wannier Hamiltonian."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import gcd
 
@@ -30,6 +30,7 @@ class Mirror:
         shifts: (n, 3) int lattice vector by which the image of each orbital lies outside the home cell.
         planes: name → origin and two reciprocal vectors of each plane of the zone that it maps to itself;
             their cross product points along the normal.
+        family: the same for mirrors that a rotation of the crystal takes into one another.
     """
 
     rotation: np.ndarray
@@ -39,6 +40,7 @@ class Mirror:
     matrix: np.ndarray
     shifts: np.ndarray
     planes: dict[str, Plane]
+    family: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -83,7 +85,9 @@ def find_mirrors(model: TightBinding, sites: Sequence[Site], symprec: float = 1e
             continue
         straight = _without_glide(rotation, np.asarray(translation, dtype=float))
         if straight is not None and rotation.tobytes() not in mirrors:
-            mirrors[rotation.tobytes()] = mirror_operator(model, sites, rotation, straight, symprec)
+            found_one = mirror_operator(model, sites, rotation, straight, symprec)
+            family = _family(rotation, np.asarray(found["rotations"], dtype=int))
+            mirrors[rotation.tobytes()] = replace(found_one, family=family)
     return tuple(sorted(mirrors.values(), key=lambda m: (np.abs(m.axis).sum(), *(-m.axis))))
 
 
@@ -142,6 +146,12 @@ def mirror_operator(
 
 def _is_mirror(rotation: np.ndarray) -> bool:
     return bool(np.trace(rotation) == 1 and np.array_equal(rotation @ rotation, np.eye(3)))
+
+
+def _family(rotation: np.ndarray, group: np.ndarray) -> tuple[int, ...]:
+    """Return one of the conjugates of a rotation in a point group, the same one for all of them."""
+    conjugates = group @ rotation @ np.rint(np.linalg.inv(group)).astype(int)
+    return min(tuple(matrix.ravel().tolist()) for matrix in conjugates)
 
 
 def _without_glide(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray | None:

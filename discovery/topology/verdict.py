@@ -6,7 +6,15 @@ import numpy as np
 
 from candidates.records import BandNode, Topology, Verdict
 from discovery.topology.evidence import Evidence
-from discovery.topology.gates import PARITIES, WILSON, direct_gap_ev, distance_gate, gates, spread_gate
+from discovery.topology.gates import (
+    PARITIES,
+    WILSON,
+    direct_gap_ev,
+    distance_gate,
+    gates,
+    mirror_sums,
+    spread_gate,
+)
 from discovery.topology.symmetries import TIME_REVERSAL
 from discovery.topology.wilson import PAIRING
 
@@ -32,8 +40,9 @@ def decide(
     1. Time reversal broken where it should hold, or Wannier functions that fail a gate: inconclusive.
     2. The gap closes: the nodes decide, if all were found; parities of such bands are no index.
     3. A gap without time reversal has no Z2 index: a metal where bands overlap, else inconclusive.
-    4. A direct gap everywhere: all planes decided, one ν0 along three axes, methods that agree, or
-       inconclusive. Then ν0 = 1 is a strong TI and another ν a weak one, even where bands overlap in energy.
+    4. A direct gap everywhere: all planes decided, one ν0 along three axes, methods that agree (parities, and
+       mirror Chern numbers, whose sum has the parity of ν0), or inconclusive. Then ν0 = 1 is a strong TI and
+       another ν a weak one, even where bands overlap in energy.
     5. All ν zero: a TCI if a mirror Chern number, or Z4 from parities, is not zero; trivial otherwise.
 
     Args:
@@ -101,6 +110,10 @@ def _rules(evidence: Evidence) -> tuple[Topology, list[str]]:
         if parities.nu != z2.nu:
             return "inconclusive", [f"{said}, {PARITIES} {_write(parities.nu)}: the methods disagree"]
         said += f", and so do {PARITIES}"
+    for name, number in mirror_sums(evidence).items():
+        if (number - z2.nu[0]) % 2:
+            against = f"the mirror Chern number of {name}, {number}, asks for ν0 = {number % 2}"
+            return "inconclusive", [f"{said}, but {against}: the methods disagree"]
     if any(z2.nu):
         return ("strong TI" if z2.nu[0] else "weak TI"), [said]
     # 5. Crystalline symmetry.
@@ -145,11 +158,17 @@ def _notes(evidence: Evidence, topology: Topology) -> list[str]:
         notes.append("The direct gap is smaller than the distance from the functional's bands.")
     if evidence.magnetic and evidence.time_reversal <= TIME_REVERSAL:
         notes.append("Time reversal holds although the crystal was called magnetic.")
+    if (
+        evidence.mirrors is None
+        and evidence.z2 is not None
+        and (evidence.without_mirrors or topology == "trivial")
+    ):
+        reason = f" because {evidence.without_mirrors}" if evidence.without_mirrors else ""
+        excluded = ": a crystalline insulator is not excluded" if topology == "trivial" else ""
+        notes.append(f"Mirror Chern numbers were not computed{reason}{excluded}.")
     if topology == "trivial":
-        if evidence.mirrors is None:
-            notes.append("Mirror Chern numbers were not computed: a crystalline insulator is not excluded.")
         undecided = [m for m in evidence.mirrors or () if m.number is None]
-        notes += [f"No mirror Chern number for {m.mirror} on {m.plane}: {m.reason}" for m in undecided]
+        notes += [f"No mirror Chern number for {m.mirror} on {m.plane}: {m.reason}." for m in undecided]
     if evidence.parities is not None and topology in ("Weyl", "Dirac", "nodal line", "metal"):
         notes.append("The gap closes: the indices from parities are not those of an insulator.")
     return notes

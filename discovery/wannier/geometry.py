@@ -1,6 +1,7 @@
 """Lattice, Wannier centres and spin order from the files that lie beside a Wannier Hamiltonian."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -85,7 +86,7 @@ def read_centres_xyz(path: Path) -> Geometry:
     return Geometry(path, centres=_rows("\n".join(lines), "the list of centres", path) if lines else None)
 
 
-def _card(text: str, name: str) -> list[str]:
+def card(text: str, name: str) -> list[str]:
     """Return the lines that follow a card of wt.in, up to an empty line or the next name."""
     found = re.search(rf"^\s*{name}\b[^\n]*\n", text, re.MULTILINE | re.IGNORECASE)
     if found is None:
@@ -101,7 +102,7 @@ def _card(text: str, name: str) -> list[str]:
 def read_wt_in(path: Path) -> Geometry:
     """Return lattice, centres (WANNIER_CENTRES) and spin order (``Package``) of a WannierTools input."""
     text = re.sub(r"!.*", "", path.read_text(encoding="utf-8", errors="replace"))
-    lattice_card, centres_card = _card(text, "LATTICE"), _card(text, "WANNIER_CENTRES")
+    lattice_card, centres_card = card(text, "LATTICE"), card(text, "WANNIER_CENTRES")
     if len(lattice_card) < 4:
         raise HamiltonianError(f"{path}: no LATTICE of a unit and three vectors")
     scale = BOHR if lattice_card[0].lower().startswith("bohr") else 1.0
@@ -113,6 +114,21 @@ def read_wt_in(path: Path) -> Geometry:
     package = re.search(r"^\s*package\s*=\s*['\"]([^'\"]+)['\"]", text, re.MULTILINE | re.IGNORECASE)
     spin = SPIN_ORDERS.get(package.group(1).strip().upper()) if package else None
     return Geometry(path, lattice, centres, spin)
+
+
+def _folders(hamiltonian: Path) -> Iterator[list[Path]]:
+    """Folders in which what belongs to a Hamiltonian is looked for: its own, then those one down."""
+    yield [hamiltonian.parent]
+    yield sorted(p for p in hamiltonian.parent.iterdir() if p.is_dir())
+
+
+def beside(hamiltonian: Path, name: str) -> list[Path]:
+    """Return the files of a name in a Hamiltonian's folder, or those one folder down if none is there."""
+    for level in _folders(hamiltonian):
+        found = [folder / name for folder in level if (folder / name).is_file()]
+        if found:
+            return found
+    return []
 
 
 def find_geometry(hamiltonian: Path, seed: str) -> Geometry:
@@ -132,9 +148,8 @@ def find_geometry(hamiltonian: Path, seed: str) -> Geometry:
         f"{seed}_centres.xyz": read_centres_xyz,
         "wt.in": read_wt_in,
     }
-    folders = [[hamiltonian.parent], sorted(p for p in hamiltonian.parent.iterdir() if p.is_dir())]
     found: list[Geometry] = []
-    for level in folders:
+    for level in _folders(hamiltonian):
         found = [
             reader(folder / name)
             for name, reader in readers.items()

@@ -1,19 +1,25 @@
 """The number of occupied bands that the files beside a Wannier Hamiltonian speak of."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from discovery.topology.tightbinding import HamiltonianError
+from discovery.wannier.geometry import beside
 
 
 def declared_occupation(hamiltonian: Path) -> int | None:
     """Return ``NumOccupied`` of the wt.in beside a Hamiltonian; None where there is none."""
-    path = hamiltonian.parent / "wt.in"
-    if not path.is_file():
-        return None
-    text = re.sub(r"!.*", "", path.read_text(encoding="utf-8", errors="replace"))
-    found = re.search(r"^\s*numoccupied\s*=\s*(\d+)", text, re.MULTILINE | re.IGNORECASE)
-    return int(found.group(1)) if found else None
+    return next((number for number, _ in _declared(hamiltonian)), None)
+
+
+def _declared(hamiltonian: Path) -> Iterator[tuple[int, Path]]:
+    """``NumOccupied`` of every wt.in beside a Hamiltonian, with the file."""
+    for path in beside(hamiltonian, "wt.in"):
+        text = re.sub(r"!.*", "", path.read_text(encoding="utf-8", errors="replace"))
+        found = re.search(r"^\s*numoccupied\s*=\s*(\d+)", text, re.MULTILINE | re.IGNORECASE)
+        if found:
+            yield int(found.group(1)), path
 
 
 def check_occupation(hamiltonian: Path, n_occupied: int) -> None:
@@ -24,9 +30,9 @@ def check_occupation(hamiltonian: Path, n_occupied: int) -> None:
     Raises:
         HamiltonianError: with both numbers.
     """
-    declared = declared_occupation(hamiltonian)
-    if declared is not None and declared != n_occupied:
-        raise HamiltonianError(
-            f"{n_occupied} occupied bands were asked for, {hamiltonian.parent / 'wt.in'} has "
-            f"NumOccupied = {declared}: correct the one that is wrong"
-        )
+    for declared, path in _declared(hamiltonian):
+        if declared != n_occupied:
+            raise HamiltonianError(
+                f"{n_occupied} occupied bands were asked for, {path} has NumOccupied = {declared}: "
+                "correct the one that is wrong"
+            )

@@ -1,0 +1,165 @@
+"""A verification's plots for print and for machines without a browser: PNG through Matplotlib."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from candidates.report import axes
+from candidates.verification import BandPlot, SurfacePlot, WilsonPlot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 160
+
+STYLE: Any = {
+    "font.size": 10,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 10.5,
+    "mathtext.fontset": "dejavusans",
+    "xtick.direction": "out",
+    "ytick.direction": "out",
+}
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure as PNG; no display is needed."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+
+
+def band_image(plot: BandPlot, title: str = "") -> "Figure":
+    """Draw bands as `candidates.report.figures.band_figure` does."""
+    figure, (panel,) = _panels(1, 1, (6.4, 4.6), title)
+    draw_bands(panel, plot)
+    return figure
+
+
+def wilson_image(plots: Sequence[WilsonPlot], title: str = "") -> "Figure":
+    """Draw charge centres as `candidates.report.figures.wilson_figure` does."""
+    ordered = axes.plane_order(plots)
+    columns = min(3, len(ordered))
+    rows = -(-len(ordered) // columns)
+    figure, panels = _panels(rows, columns, (2.4 * columns + 0.6, 2.2 * rows + 0.7), title)
+    for i, panel in enumerate(panels):
+        if i >= len(ordered):
+            panel.set_axis_off()
+            continue
+        draw_planes(panel, ordered[i])
+        panel.tick_params(labelbottom=i >= len(ordered) - columns, labelleft=i % columns == 0)
+        if i % columns == 0:
+            panel.set_ylabel("charge centre (cells)")
+        if i == len(ordered) - columns + (columns - 1) // 2:
+            panel.set_xlabel("k along half the plane (reciprocal vectors)")
+    return figure
+
+
+def surface_image(plots: Sequence[SurfacePlot], title: str = "") -> "Figure":
+    """Draw spectra of a surface as `candidates.report.figures.surface_figure` does."""
+    ordered = axes.in_order(plots)
+    figure, panels = _panels(1, len(ordered), (3.1 * len(ordered) + 1.2, 4.0), title)
+    limits = axes.colour_range(ordered)
+    for i, (panel, plot) in enumerate(zip(panels, ordered, strict=True)):
+        mesh = draw_surface(panel, plot, limits)
+        panel.tick_params(labelleft=i == 0)
+        if i:
+            panel.set_ylabel("")
+    figure.colorbar(mesh, ax=panels, label=r"$\log_{10}$(states/eV)", pad=0.015, aspect=32)
+    return figure
+
+
+def draw_bands(panel: "Axes", plot: BandPlot) -> None:
+    """Draw bands into a panel."""
+    low, high = axes.energy_window(plot)
+    distance, energies = np.array(plot.distance), np.array(plot.energies)
+    shown = (energies.max(axis=1) > low) & (energies.min(axis=1) < high)
+    for orbital, (name, weights) in enumerate(plot.weights.items()):
+        panel.scatter(
+            np.tile(distance, shown.sum()),
+            energies[shown].ravel(),
+            s=22 * np.array(weights)[shown].ravel(),
+            color=axes.PALETTE[orbital % len(axes.PALETTE)],
+            alpha=0.45,
+            linewidths=0,
+            label=axes.tex_text(name),
+        )
+    edges = axes.band_edges(plot)
+    if edges:
+        panel.axhspan(*edges, color="#f2c14e", alpha=0.25, linewidth=0)
+    panel.axhline(0.0, color="#777", linewidth=0.8, linestyle=(0, (4, 3)))
+    for i in np.flatnonzero(shown):
+        colour = axes.OCCUPIED if i < plot.n_occupied else axes.EMPTY
+        for run in axes.pieces(plot.distance):
+            panel.plot(distance[run], energies[i, run], color=colour, linewidth=1.1)
+    panel.set_ylim(low, high)
+    panel.set_ylabel(axes.ENERGY[plot.zero][1])
+    _ticks(panel, plot.ticks, plot.distance, False)
+    if plot.weights:
+        legend = panel.legend(loc="upper right", fontsize=8, framealpha=0.9, borderpad=0.3)
+        for handle in legend.legend_handles:
+            if handle is not None:
+                handle.set_alpha(0.9)
+                handle.set_sizes([24])  # type: ignore[attr-defined]
+
+
+def draw_planes(panel: "Axes", plot: WilsonPlot) -> None:
+    """Draw the charge centres of one plane into a panel."""
+    centres = np.array(plot.centres)
+    panel.scatter(
+        np.repeat(plot.k, centres.shape[1]), centres.ravel(), s=4, color=axes.OCCUPIED, linewidths=0,
+        clip_on=False, zorder=3,
+    )  # fmt: skip
+    name, index = axes.plane_head(plot)
+    panel.set_title(f"{axes.tex_text(name)}:  {index}")
+    panel.set_xlim(0, 0.5)
+    panel.set_ylim(0, 1)
+    panel.set_xticks([0, 0.25, 0.5], ["0", "¼", "½"])
+    panel.set_yticks([0, 0.5, 1], ["0", "½", "1"])
+
+
+def draw_surface(panel: "Axes", plot: SurfacePlot, limits: tuple[float, float], head: str = "") -> Any:
+    """Draw one spectrum into a panel and return its mesh; ``head`` replaces the name of the surface above."""
+    mesh = panel.pcolormesh(
+        plot.distance,
+        plot.energies,
+        np.array(plot.log_weight),
+        vmin=limits[0],
+        vmax=limits[1],
+        cmap=axes.SCALE.lower(),
+        shading="gouraud",
+        rasterized=True,
+    )
+    before, after = axes.panel_words(plot)
+    panel.set_title(head or f"{before}{axes.tex_miller(axes.outer(plot))}{after}")
+    panel.axhline(0.0, color="white", alpha=0.6, linewidth=0.8, linestyle=(0, (4, 3)))
+    panel.set_ylabel(axes.ENERGY[plot.zero][1])
+    panel.set_ylim(plot.energies[0], plot.energies[-1])
+    _ticks(panel, plot.ticks, plot.distance, True)
+    return mesh
+
+
+def _panels(rows: int, columns: int, size: tuple[float, float], title: str) -> tuple["Figure", list["Axes"]]:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(rows, columns, squeeze=False)
+        if title:
+            figure.suptitle(axes.tex_text(title), fontsize=11)
+    return figure, list(panels.ravel())
+
+
+def _ticks(
+    panel: "Axes", ticks: Sequence[tuple[float, str]], distance: Sequence[float], surface: bool
+) -> None:
+    panel.set_xlim(distance[0], distance[-1])
+    panel.set_xticks([at for at, _ in ticks], [axes.tex_label(name, surface) for _, name in ticks])
+    for at, _ in ticks:
+        if distance[0] < at < distance[-1]:
+            panel.axvline(at, color="white" if surface else "#999", alpha=0.45, linewidth=0.7)
