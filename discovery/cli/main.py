@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from discovery.cli import candidates, data, predict, pseudos, report, screen, topology
+from discovery.cli import candidates, data, predict, pseudos, report, screen, topology, verdict, verify
 
 app = typer.Typer(
     name="discover",
@@ -39,6 +39,8 @@ app.command("candidates")(candidates.candidates)
 app.command()(candidates.show)
 app.command("report")(report.report)
 app.command()(topology.topology)
+app.command()(verify.verify)
+app.command()(verdict.verdict)
 app.add_typer(pseudos.app, name="pseudos")
 
 

@@ -38,7 +38,6 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 leave the Wilson loops, bands without coupling and surfaces leave the verdict."""
 
 USES: Mapping[str, tuple[str, ...]] = {
-    "wannier_input": ("parities",),
     "topology": ("parities", "bands_soc", "static_soc", "wannier_input"),
     "check": ("parities",),
 }
@@ -126,10 +125,17 @@ def write_request(request: Request) -> Request:
     """Keep the request in the candidate's directory and return it, with the time of the first one there.
 
     A verification that goes on is the same one; another engine, preset or crystal begins a new one.
+
+    Raises:
+        StepError: the directory holds something else.
     """
     from discovery.verification.collect import read_request
 
     directory = Path(request.directory)
+    if directory.exists() and any(directory.iterdir()) and not (directory / REQUEST).exists():
+        raise StepError(
+            f"{directory} holds files that are not of a verification", "Name another directory with -o."
+        )
     directory.mkdir(parents=True, exist_ok=True)
     try:
         known = read_request(directory)

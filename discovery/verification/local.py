@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from discovery.verification.engines import StepError
 from discovery.verification.flow import VerificationMaker, write_request
 from discovery.verification.results import Request
 
@@ -57,6 +58,19 @@ def watched(tell: Callable[[Event], None] | None) -> Iterator[None]:
         logger.setLevel(level)
 
 
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keep a second process out: it would empty the directory of the step that this one runs."""
+    import fcntl
+
+    with (directory / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StepError(f"another process is at work in {directory}", "Wait for it, or end it.") from None
+        yield
+
+
 def run_here(request: Request, tell: Callable[[Event], None] | None = None) -> "Verification":
     """Run a verification's Flow in this process and return what it came to.
 
@@ -65,6 +79,9 @@ def run_here(request: Request, tell: Callable[[Event], None] | None = None) -> "
     Args:
         request: what to do; its directory is made.
         tell: called when a step begins and when it ends.
+
+    Raises:
+        StepError: its directory holds something else, or another process is at work there.
     """
     from jobflow import JobStore, run_locally
     from maggma.stores import MemoryStore
@@ -73,7 +90,7 @@ def run_here(request: Request, tell: Callable[[Event], None] | None = None) -> "
 
     request = write_request(request)
     directory = Path(request.directory)
-    with watched(tell):
+    with _alone(directory), watched(tell):
         run_locally(
             VerificationMaker().make(request),
             log=False,

@@ -1,0 +1,225 @@
+"""``discover verify``: from a candidate or a file to a verdict by first principles."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discovery.cli.console import FAILED, INTERRUPTED, USAGE, refuse
+
+if TYPE_CHECKING:
+    from discovery.verification.options import Options
+    from discovery.verification.results import Request
+
+
+class EngineName(StrEnum):
+    """First-principles programs."""
+
+    vasp = "vasp"
+    espresso = "espresso"
+
+
+class CheckName(StrEnum):
+    """Functionals that a verdict can be held against."""
+
+    hse06 = "hse06"
+    mbj = "mbj"
+
+
+class Place(StrEnum):
+    """Where flows run."""
+
+    local = "local"
+
+
+def verify(
+    what: Annotated[
+        list[str],
+        typer.Argument(help="Candidate ids or their beginnings, or structure files.", show_default=False),
+    ],
+    engine: Annotated[EngineName, typer.Option(help="First-principles program.")] = EngineName.espresso,
+    preset: Annotated[str, typer.Option(help="fast, standard, paper, or a YAML file.")] = "standard",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override a value of the preset by its dotted name; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option("--write", metavar="DIR", help="Write every input file here and run nothing."),
+    ] = None,
+    submit: Annotated[Place | None, typer.Option(help="Run it.", show_default=False)] = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where --submit local runs.")
+    ] = Path("verifications"),
+    relax: Annotated[bool, typer.Option("--relax/--no-relax", help="Relax ions and cell first.")] = True,
+    hubbard: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ELEMENT=U", help="LDA+U (Dudarev) in eV; repeatable.", show_default=False),
+    ] = None,
+    check: Annotated[
+        CheckName | None,
+        typer.Option(help="Check the inversion with this functional.", show_default=False),
+    ] = None,
+    magnetic: Annotated[bool, typer.Option("--magnetic", help="Start magnetic, without Z2 indices.")] = False,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early/--no-stop-early", help="Stop where a step already decides.")
+    ] = True,
+    surface: Annotated[bool, typer.Option("--surface/--no-surface", help="Compute surface spectra.")] = True,
+    miller: Annotated[str, typer.Option(help="Miller index of the surface, in the primitive cell.")] = "001",
+    parallel: Annotated[int, typer.Option(min=1, help="MPI ranks of the program.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="OpenMP threads of each rank.")] = 1,
+) -> None:
+    """Compute the topology of candidates or structure files from first principles.
+
+    Relaxation, bands with and without spin–orbit coupling, parities where there is inversion, Wannier
+    functions, Wilson loops, surfaces, verdict. Each step has its directory; begun again, the same command
+    goes on after the last step that ended.
+
+    Examples:
+
+        discover verify 9d3bd41f --submit local --parallel 2
+
+        discover verify Sb.cif --preset fast --no-relax --submit local
+
+        discover verify 9d3bd41f --engine vasp --set INCAR.ENCUT=520 --write inputs
+
+        discover verify 9d3b 5e0c --engine vasp --hubbard Fe=4 --check hse06 --write inputs
+    """
+    if (write is None) == (submit is None):
+        refuse("say what to do", "--write DIR writes the inputs, --submit local runs them.", USAGE)
+    options = _options(
+        relax=relax,
+        hubbard=_hubbard(hubbard or []),
+        check=check.value if check else None,
+        magnetic=magnetic,
+        stop_early=stop_early,
+        surfaces=surface,
+        miller=_miller(miller),
+        ranks=parallel,
+        threads=threads,
+    )
+    root = write or output
+    if root.exists() and not root.is_dir():
+        refuse(f"{root} is a file", "Name a directory.", USAGE)
+    requests = _requests(what, root, engine.value, preset, set_ or [], options)
+    if write is not None:
+        _write(requests)
+    else:
+        _run(requests)
+
+
+def _options(**given: Any) -> "Options":
+    from discovery.verification.options import Options
+
+    return Options(**given)
+
+
+def _hubbard(pairs: list[str]) -> dict[str, float]:
+    from pymatgen.core import Element
+
+    found = {}
+    for pair in pairs:
+        element, _, value = pair.partition("=")
+        try:
+            found[Element(element.strip()).symbol] = float(value)
+        except ValueError:
+            refuse(f"--hubbard {pair!r} is not ELEMENT=U", "Write for example --hubbard Fe=4.", USAGE)
+    return found
+
+
+def _miller(text: str) -> tuple[int, int, int]:
+    import re
+
+    numbers = re.findall(r"-?\d+", text) if re.search(r"[\s,]", text.strip()) else re.findall(r"-?\d", text)
+    if len(numbers) != 3 or not any(map(int, numbers)):
+        refuse(f"--miller {text!r} is no Miller index", "Write 111, 1-10 or 1,0,-1.", USAGE)
+    h, k, l = map(int, numbers)  # noqa: E741
+    return h, k, l
+
+
+def _requests(
+    what: list[str], root: Path, engine: str, preset: str, overrides: list[str], options: "Options"
+) -> list["Request"]:
+    from candidates.store import Store, StoreError
+    from dft_templates.presets import PresetError, load_preset, parse_overrides
+    from discovery.settings import get_settings
+    from discovery.verification.engines import StepError
+    from discovery.verification.flow import make_request
+    from discovery.verification.sources import find_source
+
+    try:
+        choices = load_preset(preset, parse_overrides(overrides))
+    except PresetError as error:
+        refuse(error.reason, error.remedy, USAGE)
+    requests: dict[str, Request] = {}
+    for text in what:
+        try:
+            source = find_source(text, Store(get_settings().resolved_store_url))
+            request = make_request(source.structure, source.id, source.name, root, engine, choices, options)
+        except StoreError as error:
+            refuse(str(error), error.remedy)
+        except StepError as error:
+            refuse(f"{text}: {error.reason}", error.remedy)
+        requests.setdefault(request.candidate_id, request)
+    return list(requests.values())
+
+
+def _write(requests: list["Request"]) -> None:
+    from discovery.cli.verify_tables import print_written
+    from discovery.verification.emit import write_inputs
+    from discovery.verification.engines import StepError
+
+    for request in requests:
+        try:
+            written = write_inputs(request)
+        except StepError as error:
+            refuse(f"{request.name}: {error.reason}", error.remedy)
+        except OSError as error:
+            refuse(f"{error.filename}: {error.strerror}", "Name another directory.")
+        print_written(request, written)
+
+
+def _run(requests: list["Request"]) -> None:
+    from candidates.store import Store, StoreError
+    from candidates.verifications import add_verification
+    from discovery.cli.verify_tables import print_verification, step_lines
+    from discovery.settings import get_settings
+    from discovery.verification.collect import collect
+    from discovery.verification.engines import StepError
+    from discovery.verification.local import run_here
+
+    failed = False
+    store = Store(get_settings().resolved_store_url)
+    for request in requests:
+        try:
+            with step_lines(request) as tell:
+                record = run_here(request, tell)
+        except KeyboardInterrupt:
+            record = collect(Path(request.directory))
+            ended = sum(step.state in ("done", "stopped") for step in record.steps)
+            refuse(
+                f"interrupted; {ended} steps of {request.name} are kept",
+                "The same command goes on from there.",
+                INTERRUPTED,
+            )
+        except StepError as error:
+            refuse(f"{request.name}: {error.reason}", error.remedy)
+        except OSError as error:
+            refuse(f"{error.filename}: {error.strerror}", "Name another directory with -o.")
+        print_verification(record, request.name)
+        try:
+            add_verification(store, record)
+        except StoreError as error:
+            refuse(f"{request.directory} is complete, but {error}", error.remedy)
+        typer.echo(
+            f"`discover verdict {record.candidate_id}` shows this again; files: {request.directory}", err=True
+        )
+        failed |= record.state == "failed"
+    if failed:
+        raise typer.Exit(FAILED)
