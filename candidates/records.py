@@ -231,6 +231,9 @@ class Verdict(Record):
     reasons: tuple[Text, ...] = Field(min_length=1, description="Why, in sentences.")
     notes: tuple[Text, ...] = Field(default=(), description="What else to know; none changes the class.")
     z2: dict[Text, Z2] = Field(default_factory=dict, description="Method → ν0, ν1, ν2, ν3.")
+    z4: Annotated[int, Field(ge=0, le=3)] | None = Field(
+        default=None, description="Z4 from parities: Σ (even − odd Kramers pairs)/2 over the TRIMs, mod 4."
+    )
     nu0: tuple[int | None, int | None, int | None] = Field(
         default=(None, None, None), description="Strong index from the planes across each axis."
     )

@@ -19,7 +19,7 @@ GREEK = {
 OCCUPIED, EMPTY, ACCENT = "#1f4e8c", "#c05a1c", "#1a7f5a"
 """Colours of filled bands, empty bands and everything else; apart for the colour-blind too."""
 
-PALETTE = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#e377c2")
+PALETTE = ("#1b6fd0", "#e2382b", "#1f9e4a", "#8e44ad", "#f08c00", "#12a5b5", "#7f5539", "#d94f9a")
 """Colours of orbitals."""
 
 SCALE = "Inferno"
@@ -126,6 +126,20 @@ def energy_window(plot: BandPlot, below: float = 2.5, above: float = 2.5) -> tup
     """Return the range of energies that is shown: around zero and the gap, in eV."""
     low, high = band_edges(plot) or (0.0, 0.0)
     return min(low, 0.0) - below, max(high, 0.0) + above
+
+
+def orbital_colours(plot: BandPlot) -> np.ndarray:
+    """Return (n_bands, n_k, 3) red, green, blue in 0…1: the orbitals' colours, mixed by their weights."""
+    palette = np.array([_rgb(PALETTE[i % len(PALETTE)]) for i in range(len(plot.weights))])
+    weights = np.array(list(plot.weights.values()))
+    # Squared, so that the stronger one is seen to be it.
+    shares = weights**2 / np.maximum((weights**2).sum(axis=0), 1e-12)
+    return np.einsum("obk,oc->bkc", shares, palette)
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue
 
 
 def pieces(distance: Sequence[float]) -> list[slice]:

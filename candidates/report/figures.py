@@ -31,8 +31,7 @@ def page(figure: "Figure", title: str) -> str:
 def band_figure(plot: BandPlot, title: str = "") -> "Figure":
     """Draw bands along a path, filled ones apart from empty ones, the gap shaded.
 
-    Where the plot holds weights of orbitals, dots in the orbital's colour and as large as its weight say what
-    a state is made of.
+    Where the plot holds weights of orbitals, their colours, mixed by weight, say what a state is made of.
 
     Args:
         plot: the bands.
@@ -43,23 +42,8 @@ def band_figure(plot: BandPlot, title: str = "") -> "Figure":
     figure = Figure()
     low, high = axes.energy_window(plot)
     runs = axes.pieces(plot.distance)
-    for orbital, (name, weights) in enumerate(plot.weights.items()):
-        chosen = [i for i, band in enumerate(plot.energies) if max(band) > low and min(band) < high]
-        figure.add_trace(
-            Scatter(
-                x=np.tile(plot.distance, len(chosen)),
-                y=np.ravel([plot.energies[i] for i in chosen]),
-                mode="markers",
-                marker={
-                    "size": np.round(9 * np.sqrt(np.ravel([weights[i] for i in chosen])), 1),
-                    "color": axes.PALETTE[orbital % len(axes.PALETTE)],
-                    "opacity": 0.45,
-                    "line": {"width": 0},
-                },
-                name=str(escape(name)),
-                hoverinfo="skip",
-            )
-        )
+    if plot.weights:
+        _draw_orbitals(figure, plot, low, high)
     for filled in (True, False):
         x: list[float | None] = []
         y: list[float | None] = []
@@ -72,8 +56,12 @@ def band_figure(plot: BandPlot, title: str = "") -> "Figure":
                 x=x,
                 y=y,
                 mode="lines",
-                line={"color": axes.OCCUPIED if filled else axes.EMPTY, "width": 1.6},
+                line={
+                    "color": "#888" if plot.weights else axes.OCCUPIED if filled else axes.EMPTY,
+                    "width": 0.8 if plot.weights else 1.6,
+                },
                 name="filled" if filled else "empty",
+                showlegend=not plot.weights,
                 hovertemplate="%{y:.3f} eV",
             )
         )
@@ -86,6 +74,32 @@ def band_figure(plot: BandPlot, title: str = "") -> "Figure":
     legend = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0}
     figure.update_layout(title=str(escape(title)), template=TEMPLATE, legend=legend)
     return figure
+
+
+def _draw_orbitals(figure: "Figure", plot: BandPlot, low: float, high: float) -> None:
+    """Draw dots in the colours of the orbitals along the bands, and an entry in the legend for each."""
+    from plotly.graph_objects import Scatter
+
+    energies = np.array(plot.energies)
+    inside = (energies > low) & (energies < high)
+    rgb = np.rint(255 * axes.orbital_colours(plot)[inside]).astype(int)
+    figure.add_trace(
+        Scatter(
+            x=np.broadcast_to(plot.distance, energies.shape)[inside],
+            y=energies[inside],
+            mode="markers",
+            marker={"size": 4.5, "color": [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in rgb.tolist()]},
+            showlegend=False,
+            hoverinfo="skip",
+        )
+    )
+    for orbital, name in enumerate(plot.weights):
+        colour = axes.PALETTE[orbital % len(axes.PALETTE)]
+        figure.add_trace(
+            Scatter(
+                x=[None], y=[None], mode="lines", line={"color": colour, "width": 4}, name=str(escape(name))
+            )
+        )
 
 
 def wilson_figure(plots: Sequence[WilsonPlot], title: str = "") -> "Figure":

@@ -78,33 +78,45 @@ def draw_bands(panel: "Axes", plot: BandPlot) -> None:
     low, high = axes.energy_window(plot)
     distance, energies = np.array(plot.distance), np.array(plot.energies)
     shown = (energies.max(axis=1) > low) & (energies.min(axis=1) < high)
-    for orbital, (name, weights) in enumerate(plot.weights.items()):
-        panel.scatter(
-            np.tile(distance, shown.sum()),
-            energies[shown].ravel(),
-            s=22 * np.array(weights)[shown].ravel(),
-            color=axes.PALETTE[orbital % len(axes.PALETTE)],
-            alpha=0.45,
-            linewidths=0,
-            label=axes.tex_text(name),
-        )
     edges = axes.band_edges(plot)
     if edges:
         panel.axhspan(*edges, color="#f2c14e", alpha=0.25, linewidth=0)
     panel.axhline(0.0, color="#777", linewidth=0.8, linestyle=(0, (4, 3)))
-    for i in np.flatnonzero(shown):
-        colour = axes.OCCUPIED if i < plot.n_occupied else axes.EMPTY
-        for run in axes.pieces(plot.distance):
-            panel.plot(distance[run], energies[i, run], color=colour, linewidth=1.1)
+    for run in axes.pieces(plot.distance):
+        for i in np.flatnonzero(shown):
+            if not plot.weights:
+                colour = axes.OCCUPIED if i < plot.n_occupied else axes.EMPTY
+                panel.plot(distance[run], energies[i, run], color=colour, linewidth=1.2)
+    if plot.weights:
+        _draw_orbitals(panel, plot, np.flatnonzero(shown))
     panel.set_ylim(low, high)
     panel.set_ylabel(axes.ENERGY[plot.zero][1])
     _ticks(panel, plot.ticks, plot.distance, False)
-    if plot.weights:
-        legend = panel.legend(loc="upper right", fontsize=8, framealpha=0.9, borderpad=0.3)
-        for handle in legend.legend_handles:
-            if handle is not None:
-                handle.set_alpha(0.9)
-                handle.set_sizes([24])  # type: ignore[attr-defined]
+
+
+def _draw_orbitals(panel: "Axes", plot: BandPlot, shown: np.ndarray) -> None:
+    """Draw bands in the colours of their orbitals, piece by piece, with a legend above."""
+    from matplotlib.collections import LineCollection
+    from matplotlib.lines import Line2D
+
+    colours = axes.orbital_colours(plot)
+    distance, energies = np.array(plot.distance), np.array(plot.energies)
+    for run in axes.pieces(plot.distance):
+        for i in shown:
+            points = np.stack([distance[run], energies[i, run]], axis=1)
+            lines = np.stack([points[:-1], points[1:]], axis=1)
+            middle = 0.5 * (colours[i, run][:-1] + colours[i, run][1:])
+            panel.add_collection(
+                LineCollection(list(lines), colors=list(map(tuple, middle)), linewidths=1.9, capstyle="round")
+            )
+    handles = [
+        Line2D([], [], color=axes.PALETTE[i % len(axes.PALETTE)], linewidth=2.5, label=axes.tex_text(name))
+        for i, name in enumerate(plot.weights)
+    ]
+    panel.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles), frameon=False,
+        fontsize=9, handlelength=1.4, columnspacing=1.2, borderaxespad=0.2,
+    )  # fmt: skip
 
 
 def draw_planes(panel: "Axes", plot: WilsonPlot) -> None:

@@ -19,15 +19,15 @@ def refuse(message: str, remedy: str = "", code: int = FAILED) -> NoReturn:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int | None], None]]:
-    """Show bars on standard error; yields a function of (stage, done, all or None)."""
+def progress(unit: str = "crystals") -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show bars on standard error that count ``unit``; yields a function of (stage, done, all or None)."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description:<11}"),
         BarColumn(),
-        TextColumn("{task.completed:,} of {task.fields[whole]} crystals"),
+        TextColumn("{task.completed:,} of {task.fields[whole]} " + unit),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )

@@ -28,6 +28,8 @@ def print_verdict(verdict: "Verdict") -> None:
     numbers.add_column(overflow="fold")
     for method, nu in verdict.z2.items():
         numbers.add_row(f"Z2 by {escape(method)}", "{};({}{}{})".format(*nu))
+    if verdict.z4 is not None:
+        numbers.add_row("Z4 by parities", str(verdict.z4))
     if any(value is not None for value in verdict.nu0):
         strong = ", ".join("undecided" if value is None else str(value) for value in verdict.nu0)
         numbers.add_row("ν0 along three axes", strong)

@@ -1,6 +1,6 @@
 """From evidence to a verdict: all the rules, in the order in which they are asked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -33,7 +33,10 @@ SEMIMETALS: dict[str, Topology] = {
 
 
 def decide(
-    evidence: Evidence, functional: str | None = None, provenance: Mapping[str, str] | None = None
+    evidence: Evidence,
+    functional: str | None = None,
+    provenance: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
 ) -> Verdict:
     """Return the verdict that the evidence allows.
 
@@ -49,6 +52,7 @@ def decide(
         evidence: what was measured.
         functional: density functional of the bands; unknown ones and semilocal ones make it provisional.
         provenance: where the Hamiltonian comes from.
+        notes: sentences to add to its own; they change nothing.
     """
     topology, reasons = _rules(evidence)
     gap, nodes, z2 = evidence.gap, evidence.nodes, evidence.z2
@@ -60,8 +64,9 @@ def decide(
     return Verdict(
         topology=topology,
         reasons=tuple(reasons),
-        notes=tuple(_notes(evidence, topology)),
+        notes=(*notes, *_notes(evidence, topology)),
         z2=indices,
+        z4=evidence.parities.z4 if evidence.parities is not None else None,
         nu0=z2.nu0 if z2 is not None else (None, None, None),
         direct_gap=1e3 * direct_gap_ev(evidence),
         indirect_gap=1e3 * gap.indirect_ev,

@@ -8,7 +8,8 @@ from discovery.topology.tightbinding import TightBinding
 from discovery.wannier.geometry import beside
 from discovery.wannier.hr import ENDINGS
 from discovery.wannier.mesh_bands import band_distance, read_mesh, read_spreads, upper_limit
-from discovery.wannier.sites import Sites, SitesError, find_sites
+from discovery.wannier.sites import Sites, SitesError, find_sites, in_atom_order
+from discovery.wannier.wanniertools.plan import WtAtom
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,15 @@ class Companions:
     distance_ev: float | None
     fermi: float | None
     notes: tuple[str, ...]
+
+    @property
+    def atoms(self) -> tuple[WtAtom, ...] | None:
+        """The atoms with their orbitals, or None where they cannot be told."""
+        return self.sites.atoms if self.sites is not None else None
+
+    def in_atom_order(self, model: TightBinding) -> TightBinding:
+        """Return the model with its basis in the order of `atoms`."""
+        return in_atom_order(model, self.sites.order) if self.sites is not None else model
 
 
 def find_companions(hamiltonian: Path, model: TightBinding, fermi: float | None = None) -> Companions:

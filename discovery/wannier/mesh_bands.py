@@ -65,10 +65,11 @@ def read_mesh(win: Path, eig: Path) -> Mesh:
     """
     text = re.sub(r"[!#].*", "", win.read_text(encoding="utf-8", errors="replace"))
     block = re.search(r"begin\s+kpoints\s*\n(.*?)end\s+kpoints", text, re.IGNORECASE | re.DOTALL)
+    lines = block[1].splitlines() if block else []
     try:
-        k = np.array([line.split()[:3] for line in block[1].splitlines() if line.strip()], dtype=float)  # type: ignore[index]
+        k = np.array([[float(x) for x in line.split()[:3]] for line in lines if line.strip()]).reshape(-1, 3)
         rows = np.array(eig.read_text(encoding="utf-8").split(), dtype=float).reshape(-1, 3)
-    except (TypeError, ValueError):
+    except ValueError:
         raise HamiltonianError(f"{win} holds no list of k-points, or {eig} no three numbers a line") from None
     if not len(k) or len(rows) % len(k) or rows[-1, 1] != len(k):
         raise HamiltonianError(f"{eig} does not hold the bands of the {len(k)} k-points of {win}")
