@@ -44,6 +44,7 @@ class Step(Record):
     memory_mb: float | None = Field(default=None, ge=0, description="Largest resident memory, MB, if known.")
     programs: dict[Text, Text] = Field(default_factory=dict, description="Program → version.")
     numbers: dict[Text, float] = Field(default_factory=dict, description="Name with unit → what it found.")
+    notes: tuple[Text, ...] = Field(default=(), description="What was decided or tried again, and why.")
 
 
 Zero = Literal["Fermi energy", "valence top"]

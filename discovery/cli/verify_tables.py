@@ -93,7 +93,7 @@ def _steps(steps: Sequence["Step"]):  # type: ignore[no-untyped-def]
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("what", overflow="fold")
     for step in steps:
-        said = step.reason or "\n".join(_numbers(step.numbers))
+        said = step.reason or "\n".join([*_numbers(step.numbers), *step.notes])
         colour = COLOURS.get(step.state, "")
         table.add_row(step.name, Text(step.state, style=colour), _time(step.seconds), Text(said))
     return table

@@ -24,7 +24,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "relax": (),
     "static": ("relax",),
     "bands": ("static",),
-    "static_soc": ("static",),
+    "static_soc": ("relax",),
     "bands_soc": ("static_soc",),
     "parities": ("static_soc",),
     "check": ("static_soc",),
@@ -34,14 +34,17 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "surfaces": ("wannier", "topology"),
     "verdict": (),
 }
-"""Step → steps without whose results it is skipped. Others that failed are missed, not mourned: parities
-leave the Wilson loops, bands without coupling and surfaces leave the verdict."""
+"""Step → steps without whose results it is skipped. Others that failed are missed, not mourned: without
+parities there are the Wilson loops, and what ran without spin–orbit coupling is only drawn."""
 
 USES: Mapping[str, tuple[str, ...]] = {
     "topology": ("parities", "bands_soc", "static_soc", "wannier_input"),
     "check": ("parities",),
 }
 """Step → further steps that it waits for; their failure does not stop it."""
+
+AFTER: Mapping[str, tuple[str, ...]] = {"static_soc": ("static",)}
+"""Step → further steps that it only waits for: one of them may decide, but none of their results is used."""
 
 MAKERS: Mapping[str, type[StepMaker]] = {
     "wannier": WannierMaker,
@@ -64,16 +67,25 @@ def planned_steps(request: Request) -> tuple[str, ...]:
 
 
 def waits_for(step: str, planned: tuple[str, ...]) -> tuple[str, ...]:
-    """Return every earlier step that a step gets to see: what it needs and uses, and what those needed."""
+    """Return every earlier step that a step gets to see: what it needs, uses, awaits, and what those did."""
+    return _before(step, planned, NEEDS, USES, AFTER)
+
+
+def used_by(step: str, planned: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the earlier steps on whose results that of a step depends."""
+    return _before(step, planned, NEEDS, USES)
+
+
+def _before(step: str, planned: tuple[str, ...], *links: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     if step == "verdict":
         return planned[: planned.index("verdict")]
     found: set[str] = set()
-    pending = [*NEEDS[step], *USES.get(step, ())]
+    pending = [step]
     while pending:
         name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending += NEEDS[name]
+        new = {other for link in links for other in link.get(name, ())} - found
+        found |= new
+        pending += new
     return tuple(name for name in planned if name in found)
 
 
@@ -173,6 +185,7 @@ class VerificationMaker(Maker):
                 name=step,
                 request=request.model_dump(mode="json"),
                 needs=tuple(name for name in self.needs[step] if name in planned),
+                uses=used_by(step, planned),
             )
             jobs[step] = maker.make([jobs[name].output for name in waits_for(step, planned)])
         return Flow(

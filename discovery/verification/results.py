@@ -85,6 +85,7 @@ class StepResult(Record):
     memory_mb: float | None = Field(default=None, description="Largest resident memory, MB.")
     programs: dict[str, str] = Field(default_factory=dict, description="Program → version.")
     numbers: dict[str, float] = Field(default_factory=dict, description="Name with unit → value.")
+    notes: tuple[str, ...] = Field(default=(), description="What was decided or tried again, and why.")
     functional: str = Field(default="", description="Density functional, where it has one.")
     stand_in: str = Field(default="", description="What ran instead of the program.")
     crystal: Crystal | None = Field(default=None, description="The crystal from here on, if it changed.")

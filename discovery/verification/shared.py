@@ -49,6 +49,7 @@ class WannierMaker(StepMaker):
         return {
             "numbers": found.numbers,
             "programs": found.programs,
+            "notes": (*output.wannier_plan.notes, *found.corrections) if output.wannier_plan else (),
             "stand_in": output.stand_in,
             "functional": _functional(previous),
         }

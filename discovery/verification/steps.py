@@ -46,11 +46,13 @@ class StepMaker(Maker):
         name: the step, one of `candidates.verification.STEPS`.
         request: the `Request` as JSON.
         needs: earlier steps without whose results there is nothing to do.
+        uses: earlier steps on whose results its own depends; it only waits for others that it is given.
     """
 
     name: str = "step"
     request: dict[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
 
     @job
     def make(self, previous: list[dict[str, Any]]) -> dict[str, Any]:
@@ -71,7 +73,8 @@ class StepMaker(Maker):
         blocked = self.blocked(request, previous)
         if blocked:
             return _told(request, StepResult(name=self.name, state="skipped", reason=blocked))
-        wanted = inputs_hash(self.name, request, previous)
+        used = [result for result in previous if result.name in self.uses]
+        wanted = inputs_hash(self.name, request, used)
         directory = step_directory(request, self.name)
         known = read_result(directory)
         if known is not None and known.state == "done" and known.inputs == wanted and self.keeps:
