@@ -1,0 +1,164 @@
+"""Text of the input files of pw.x, projwfc.x: https://www.quantum-espresso.org/Doc/INPUT_PW.html (6.7)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from discovery.verification.engines import StepError
+from discovery.verification.engines.espresso.upf import Upf
+from discovery.verification.meshes import Mesh
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from dft_templates.espresso import EspressoPreset
+    from discovery.verification.options import Options
+
+PREFIX, OUTDIR = "crystal", "./out"
+SAVE = f"out/{PREFIX}.save"
+
+Calculation = Literal["vc-relax", "scf", "nscf", "bands"]
+
+MAGNETIC_START = 0.5
+"""Magnetisation of open d and f shells at the start, as a fraction of the valence; 0.1 for other atoms."""
+
+
+def pw_input(
+    structure: "Structure",
+    upfs: Mapping[str, Upf],
+    preset: "EspressoPreset",
+    options: "Options",
+    *,
+    calculation: Calculation,
+    spin_orbit: bool,
+    ecutwfc: float,
+    nbnd: int,
+    kpoints: Mesh | np.ndarray,
+    as_listed: bool = False,
+) -> str:
+    """Return the input of pw.x.
+
+    Args:
+        structure: the crystal.
+        upfs: element → pseudopotential.
+        preset: free choices.
+        options: what the user asked for.
+        calculation: of pw.x.
+        spin_orbit: spinors with coupling; without it the pseudopotentials are averaged over j.
+        ecutwfc: cutoff of the wavefunctions, Ry.
+        nbnd: bands.
+        kpoints: divisions of a Γ-centred mesh, or (n, 3) fractional points.
+        as_listed: neither symmetry nor time reversal may touch the points (``nosym``, ``noinv``).
+
+    Raises:
+        StepError: +U on an element in a relaxation with coupling, which Quantum ESPRESSO does not have.
+    """
+    from ase import Atoms
+    from ase.io.espresso import write_espresso_in
+
+    fixed_density = calculation in ("nscf", "bands")
+    system: dict[str, Any] = dict(preset.SYSTEM) | {
+        "ecutwfc": ecutwfc,
+        "occupations": "smearing",
+        "nbnd": nbnd,
+    }
+    if spin_orbit:
+        system |= {"noncolin": True, "lspinorb": True}
+    elif options.magnetic:
+        system["nspin"] = 2
+    if as_listed:
+        system |= {"nosym": True, "noinv": True}
+    symbols = [site.specie.symbol for site in structure]
+    species = list(dict.fromkeys(symbols))
+    system |= _hubbard(species, options.hubbard, spin_orbit, calculation)
+    electrons: dict[str, Any] = dict(preset.ELECTRONS)
+    if fixed_density:
+        electrons["diago_thr_init"] = preset.diago_thr
+    control: dict[str, Any] = dict(preset.CONTROL) | {
+        "calculation": calculation,
+        "prefix": PREFIX,
+        "outdir": OUTDIR,
+        "disk_io": "low",
+    }
+    sections: dict[str, Any] = {"CONTROL": control, "SYSTEM": system, "ELECTRONS": electrons}
+    if calculation == "vc-relax":
+        sections |= {"IONS": dict(preset.IONS), "CELL": dict(preset.CELL)}
+    else:
+        for name in ("nstep", "forc_conv_thr", "etot_conv_thr"):
+            control.pop(name, None)
+    atoms = Atoms(symbols, cell=structure.lattice.matrix, scaled_positions=structure.frac_coords, pbc=True)
+    if options.magnetic:
+        atoms.set_initial_magnetic_moments([_moment(symbol) for symbol in symbols])
+    text = StringIO()
+    write_espresso_in(
+        text,
+        atoms,
+        input_data=sections,
+        pseudopotentials={symbol: upfs[symbol].file.name for symbol in species},
+        kpts=kpoints if isinstance(kpoints, tuple) else _weighted(kpoints),
+        crystal_coordinates=True,
+    )
+    return re.sub(r"&\w+\n/\n", "", text.getvalue())  # ASE opens every namelist that it knows
+
+
+def _weighted(kpoints: np.ndarray) -> np.ndarray:
+    return np.column_stack([kpoints, np.full(len(kpoints), 1.0 / len(kpoints))])
+
+
+def _moment(symbol: str) -> float:
+    from pymatgen.core import Element
+
+    element = Element(symbol)
+    open_shell = (
+        element.is_lanthanoid or element.is_actinoid or (element.is_transition_metal and element.group < 12)
+    )
+    return MAGNETIC_START if open_shell else 0.1
+
+
+def _hubbard(
+    species: Sequence[str], values: Mapping[str, float], spin_orbit: bool, calculation: str
+) -> dict[str, Any]:
+    """Return the variables of +U.
+
+    Dudarev's form is ``lda_plus_u_kind = 0``, which spinors do not have; kind 1 (Liechtenstein) with J = 0 is
+    the same functional.
+    """
+    wanted = {symbol: u for symbol, u in values.items() if symbol in species}
+    if not wanted:
+        return {}
+    if spin_orbit and calculation == "vc-relax":
+        raise StepError(
+            "Quantum ESPRESSO has no forces for +U with spin–orbit coupling, and "
+            f"{', '.join(species)} hold an element that cannot do without the coupling",
+            "Relax without +U, or leave the relaxation out (--no-relax).",
+        )
+    found: dict[str, Any] = {"lda_plus_u": True, "lda_plus_u_kind": 1 if spin_orbit else 0}
+    for symbol, u in wanted.items():
+        found[f"Hubbard_U({species.index(symbol) + 1})"] = u
+    return found
+
+
+def projwfc_input() -> str:
+    """Return the input of projwfc.x, which weighs the bands by atomic orbitals."""
+    return f"&PROJWFC\n   prefix = '{PREFIX}'\n   outdir = '{OUTDIR}'\n   lsym = .false.\n/\n"
+
+
+def gentler(text: str, part: float = 0.4, least_steps: int = 300) -> str:
+    """Return an input of pw.x that mixes less of each new density and may take more steps.
+
+    Args:
+        text: the input that did not converge.
+        part: by which ``mixing_beta`` is multiplied.
+        least_steps: of ``electron_maxstep``.
+    """
+    from ase.io.espresso import read_fortran_namelist
+    from ase.io.espresso_namelist.namelist import Namelist
+
+    sections, cards = read_fortran_namelist(StringIO(text))
+    electrons = sections["electrons"]
+    electrons["mixing_beta"] = round(part * float(electrons.get("mixing_beta", 0.7)), 4)
+    electrons["electron_maxstep"] = max(least_steps, int(electrons.get("electron_maxstep", 100)))
+    return str(Namelist(sections).to_string()) + "\n".join(cards) + "\n"
