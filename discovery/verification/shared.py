@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from discovery.verification import plots
 from discovery.verification.engines import Engine, StepError, StepOutput, make_engine
+from discovery.verification.quality import ABOVE
 from discovery.verification.results import Request, StepResult, step_directory, write_text
 from discovery.verification.steps import StepMaker, directories
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from discovery.topology.tightbinding import TightBinding
 
 VERDICT = "verdict.json"
+
+FROZEN = "frozen up to (eV from E_F)"
+"""Number of the wannier step: above it no state of the functional is promised to be kept."""
 
 HAMILTONIAN_REMEDY = "Look at the spreads and the disentanglement in the .wout of the wannier step."
 
@@ -78,8 +82,9 @@ class TopologyMaker(StepMaker):
         numbers: dict[str, float] = {}
         distance = None
         model = _model(places["wannier"])
+        above = min(ABOVE, by_name["wannier"].numbers.get(FROZEN, ABOVE))
         if "bands_soc" in places:
-            distance, rms = _distance(model, engine, places["bands_soc"], plan.n_excluded)
+            distance, rms = _distance(model, engine, places["bands_soc"], plan.n_excluded, above)
             numbers = {"band distance (meV)": 1e3 * distance, "band distance, rms (meV)": 1e3 * rms}
         parities = plots.read_parities(places["parities"]) if "parities" in places else None
         functional = _functional(previous)
@@ -96,6 +101,11 @@ class TopologyMaker(StepMaker):
         except HamiltonianError as error:
             raise StepError(str(error), HAMILTONIAN_REMEDY) from None
         verdict = decide(evidence, functional or None, _provenance(request, places["wannier"]))
+        if above < ABOVE:
+            note = (
+                f"Wannier bands were compared up to {above:.2f} eV above E_F, where the frozen window ends."
+            )
+            verdict = verdict.model_copy(update={"notes": (*verdict.notes, note)})
         write_text(directory / VERDICT, verdict.model_dump_json(indent=2) + "\n")
         if evidence.z2 is not None:
             plots.write_plots(wilson_plots(evidence.z2), directory / plots.WILSON)
@@ -192,7 +202,7 @@ def _distance(model: "TightBinding", engine: Engine, directory: Path, n_excluded
     if bands is None:
         raise StepError(f"{directory} holds no bands to hold the Wannier functions against")
     try:
-        return band_distance(model, bands, n_excluded)
+        return band_distance(model, bands, n_excluded, above)
     except BandsDifferError as error:
         raise StepError(str(error), "Give more projections: see the wannier section of the preset.") from None
 
