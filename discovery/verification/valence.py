@@ -133,7 +133,7 @@ def read_potcar(path: str | Path) -> tuple[Valence, ...]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an unknown checksum does not matter here
             singles = list(Potcar.from_file(str(path)))
-            return tuple(
+            found = tuple(
                 Valence(one.element, _shells(one.electron_configuration), one.keywords["TITEL"].strip())
                 for one in singles
             )
@@ -141,6 +141,14 @@ def read_potcar(path: str | Path) -> tuple[Valence, ...]:
         raise PlanError(f"{path} cannot be read: {error.strerror or error}", POTCAR_REMEDY) from None
     except (RuntimeError, KeyError, ValueError, IndexError) as error:
         raise PlanError(f"{path}: no atomic configuration can be read ({error})", POTCAR_REMEDY) from None
+    for one, valence in zip(singles, found, strict=True):
+        if abs(valence.n_electrons - one.zval) > 1e-3:
+            raise PlanError(
+                f"{path}: the shells of {valence.source} hold {valence.n_electrons:g} electrons, ZVAL is "
+                f"{one.zval:g}",
+                "Take another POTCAR of the element.",
+            )
+    return found
 
 
 def valence_of_title(title: str) -> Valence:
