@@ -91,7 +91,9 @@ class VaspEngine:
         if step == "relax":
             fields |= _relaxed(run, directory)
         else:
-            fields["eigenvalues"] = outputs.eigenvalues_of(run, line=step in LINES or step == "parities")
+            fields["eigenvalues"] = outputs.eigenvalues_of(
+                run, outputs.fermi_energy(directory), line=step in LINES or step == "parities"
+            )
         if step in LINES:
             fields["orbital_weights"] = outputs.orbital_weights(run)
         if step == "parities" or (step == "check" and record.inversion):

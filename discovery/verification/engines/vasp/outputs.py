@@ -18,6 +18,7 @@ STAND_IN = "stand-in"
 
 _TIME = re.compile(r"Elapsed time \(sec\): *([\d.]+)")
 _MEMORY = re.compile(r"Maximum memory used \(kb\): *([\d.]+)")
+_FERMI = re.compile(r"E-fermi *: *(-?[\d.]+)")
 _MOMENT = re.compile(r"number of electron +[-\d.]+ +magnetization +([-\d. ]+)$", re.MULTILINE)
 
 
@@ -57,11 +58,12 @@ def read_vasprun(directory: Path, projections: bool = False) -> "Vasprun":
     return run
 
 
-def eigenvalues_of(run: "Vasprun", line: bool) -> Eigenvalues:
+def eigenvalues_of(run: "Vasprun", fermi: float, line: bool) -> Eigenvalues:
     """Return the states of a run; KPOINTS_OPT's where there is one, and of a path without weights.
 
     Args:
         run: what `read_vasprun` gave.
+        fermi: what `fermi_energy` gave.
         line: whether the points are a path, whose weights mean nothing.
 
     Raises:
@@ -84,7 +86,7 @@ def eigenvalues_of(run: "Vasprun", line: bool) -> Eigenvalues:
         weights=np.zeros(len(points)) if line or weights.sum() <= 0 else weights / weights.sum(),
         energies=energies,
         occupations=np.clip(occupations, 0.0, 1.0),
-        fermi=float(next(e for e in (source.efermi, run.efermi, np.nan) if e is not None)),
+        fermi=fermi,
         n_electrons=float(run.parameters["NELECT"]),
         spin_orbit=spin_orbit,
         spin_polarised=len(spins) == 2,
@@ -120,6 +122,18 @@ def orbital_weights(run: "Vasprun") -> dict[str, np.ndarray]:
 def is_spin_orbit(run: "Vasprun") -> bool:
     """Return whether spins were non-collinear."""
     return bool(run.parameters.get("LSORBIT") or run.parameters.get("LNONCOLLINEAR"))
+
+
+def fermi_energy(directory: Path) -> float:
+    """Return the Fermi energy of the last electronic step in eV, from OUTCAR: vasprun.xml hides it in the DOS.
+
+    Raises:
+        StepError: OUTCAR is missing or has none.
+    """
+    found = _FERMI.findall(_text(directory))
+    if not found:
+        raise StepError(f"{directory / 'OUTCAR'} has no Fermi energy", "It is cut off: run the step again.")
+    return float(found[-1])
 
 
 def costs(directory: Path) -> dict[str, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discovery.verification.engines import StepError
-from discovery.verification.engines.vasp.outputs import eigenvalues_of, read_vasprun
+from discovery.verification.engines.vasp.outputs import eigenvalues_of, fermi_energy, read_vasprun
 from discovery.verification.engines.vasp.potentials import Potential, load_potcar
 from discovery.verification.meshes import mesh_of
 from discovery.verification.plan import WannierPlan, bands_needed
@@ -94,7 +94,7 @@ def make_plan(
         PlanError: no plan fits.
         StepError: the static run cannot be read.
     """
-    eigenvalues = eigenvalues_of(read_vasprun(static), line=False)
+    eigenvalues = eigenvalues_of(read_vasprun(static), fermi_energy(static), line=False)
     return WannierPlan.decide(
         structure,
         shells_of(potentials, preset),
