@@ -195,7 +195,9 @@ def _model(directory: Path) -> "TightBinding":
         raise StepError(str(error), HAMILTONIAN_REMEDY) from None
 
 
-def _distance(model: "TightBinding", engine: Engine, directory: Path, n_excluded: int) -> tuple[float, float]:
+def _distance(
+    model: "TightBinding", engine: Engine, directory: Path, n_excluded: int, above: float
+) -> tuple[float, float]:
     from discovery.verification.quality import BandsDifferError, band_distance
 
     bands = engine.parse("bands_soc", directory).eigenvalues

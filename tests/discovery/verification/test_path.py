@@ -60,7 +60,7 @@ def test_standard_cell_is_primitive_and_stays(name: str) -> None:
 
 @pytest.mark.parametrize("name", CRYSTALS)
 def test_special_points_lie_on_the_zone_boundary(name: str) -> None:
-    """Every corner but Γ is as near to another reciprocal lattice point as to its own: found without seekpath.
+    """Every corner but Γ is as near to another reciprocal lattice point as to its own, by plain geometry.
 
     A path of another setting, or axes under other names, puts its corners inside the zone.
     """

@@ -48,8 +48,8 @@ def test_a_lower_limit_compares_less() -> None:
     own = model.bands(K)
     own[:, 2:] += 0.3
     bands = functional(np.hstack([own, np.full((len(K), 2), 30.0)]), 2, fermi=float(own[:, 1].max()))
-    assert band_distance(model, bands, 0)[0] == pytest.approx(0.3)
-    assert band_distance(model, bands, 0, above=0.0)[0] < 1e-9
+    assert band_distance(model, bands, 0, above=6.0)[0] == pytest.approx(0.3)
+    assert band_distance(model, bands, 0, above=0.1)[0] < 1e-9
 
 
 def test_too_few_wannier_functions() -> None:
