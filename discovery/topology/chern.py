@@ -9,7 +9,7 @@ from discovery.topology.gap import CLOSED, check_occupied
 from discovery.topology.links import overlaps
 from discovery.topology.loops import FIRST_POINTS, Loop, closing_intervals, occupied_states
 from discovery.topology.plane import Plane, restrict
-from discovery.topology.sweep import sweep
+from discovery.topology.sweep import run, sweep
 from discovery.topology.tightbinding import HamiltonianError, TightBinding
 
 LARGEST_FLUX = 0.5
@@ -47,7 +47,7 @@ class ChernResult:
 def _phases(model: TightBinding, a: np.ndarray, b: np.ndarray, step: np.ndarray) -> np.ndarray:
     """Return the phases of det⟨u_a|u_b⟩ for states (..., n, N) and a step (..., 3) between them."""
     flat = overlaps(
-        a.reshape(-1, *a.shape[-2:]), b.reshape(-1, *b.shape[-2:]), model.centres, step.reshape(-1, 3)
+        a.reshape(-1, *a.shape[-2:]), b.reshape(-1, *b.shape[-2:]), step.reshape(-1, 3) @ model.centres.T
     )
     return np.angle(np.linalg.det(flat)).reshape(a.shape[:-2])
 
@@ -131,9 +131,9 @@ def chern_number(model: TightBinding, n_occupied: int, plane: Plane) -> ChernRes
 
     fukui, gap, reason = fukui_hatsugai(model, n_occupied, (origin, e1, e2))
     t = np.linspace(0.0, 1.0, FIRST_POINTS + 1)
-    t, loops, why = sweep(model, n_occupied, (origin, e1, e2), t, False, far, 0.01)
-    wilson = None if why else round(sum(turn(a, b) for a, b in pairwise(loops)))
-    reason = reason or why
+    swept = run([sweep(model, n_occupied, (origin, e1, e2), t, False, far)], n_occupied, 0.01)[0]
+    wilson = None if swept.reason else round(sum(turn(a, b) for a, b in pairwise(swept.loops)))
+    reason = reason or swept.reason
     if not reason and fukui != wilson:
         reason = f"the plaquettes say {fukui}, the charge centres {wilson}"
     return ChernResult(
@@ -141,7 +141,7 @@ def chern_number(model: TightBinding, n_occupied: int, plane: Plane) -> ChernRes
         wilson=wilson,
         agree=not reason,
         reason=reason,
-        direct_gap=min(gap, *(float(loop.gaps.min()) for loop in loops)),
-        k=t,
-        centres=np.array([sum_of(loop) for loop in loops]),
+        direct_gap=min(gap, *(float(loop.gaps.min()) for loop in swept.loops)),
+        k=swept.t,
+        centres=np.array([sum_of(loop) for loop in swept.loops]),
     )

@@ -15,14 +15,12 @@ MISSED = 0.5
 MOST_MINIMA = 8
 """From how many minima of the sampled gap it is minimised."""
 
-PROMISING = 0.75
-"""A minimum that is not below this part of the gaps around it when found roughly is not looked at closer."""
+LOOKS = ((0.9, 2.0**-6), (0.75, 2.0**-8), (MISSED, 2.0**-12))
+"""Below which part of the gaps seen around it a minimum must lie, its place being known how well (in units
+of a reciprocal vector), to be looked at closer."""
 
 QUADRATIC = 0.1
 """Largest error of a quadratic fit, as a part of the range of its values, that is believed."""
-
-ROUGHLY, MINIMUM_ACCURACY = 2.0**-8, 2.0**-12
-"""How well the place of a minimum is found, in units of a reciprocal vector: to choose, and in the end."""
 
 NEW_LINE = 2.0**-16
 """A minimum nearer than this to a line needs no line of its own."""
@@ -96,7 +94,7 @@ def missed_gaps(
     padded = np.concatenate([beyond[:1], mesh, beyond[1:]])
     around = [np.roll(padded[i : i + len(mesh)], j, axis=1) for i in range(3) for j in (-1, 0, 1)]
     i, j = np.nonzero(mesh <= np.min(around, axis=0) + 1e-9)
-    promising = lowest_expected(np.array(around)[:, i, j]) < PROMISING * mesh[i, j]
+    promising = lowest_expected(np.array(around)[:, i, j]) < LOOKS[0][0] * mesh[i, j]
     i, j = i[promising], j[promising]
     if not len(i):
         return []
@@ -107,7 +105,7 @@ def missed_gaps(
         return gaps(model, k, n_occupied) ** 2
 
     radius = 0.5 / FIRST_POINTS
-    for part, accuracy in ((PROMISING, ROUGHLY), (MISSED, MINIMUM_ACCURACY)):
+    for part, accuracy in LOOKS:
         k, lowest_squares = minimise(squares, k, radius, np.eye(3)[:2], accuracy)
         places = [_in_the_plane(place, mirrored) for place in k]
         seen = np.array([_gap_seen(t, loops, *place) for place in places])

@@ -1,12 +1,17 @@
 """Z2 indices of crystals and layers from Wilson loops on time-reversal planes."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from discovery.topology.plane import axis_plane
 from discovery.topology.symmetries import TIME_REVERSAL
 from discovery.topology.tightbinding import TightBinding
-from discovery.topology.wilson import Tolerances, WilsonPlane, half_plane, require_kramers_pairs, wilson_plane
+from discovery.topology.wilson import (
+    Tolerances,
+    WilsonPlane,
+    half_planes,
+    require_kramers_pairs,
+    wilson_plane,
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def z2_indices(
         n_occupied: number N of bands below the gap, even.
         position_tolerance: largest error of a Wannier charge centre, fraction of the cell.
         time_reversal_tolerance: largest breaking of time reversal in eV that is taken for noise.
-        workers: planes computed at once, in threads.
+        workers: threads that diagonalise.
 
     Raises:
         HamiltonianError: no time reversal, an odd or impossible number of bands.
@@ -61,11 +66,9 @@ def z2_indices(
         for name, value in (("0", 0.0), ("1/2", 0.5))
     }
 
-    def compute(place: tuple[int, float]) -> WilsonPlane:
-        return half_plane(paired, n_occupied, axis_plane(*place), Tolerances(position_tolerance))
-
-    with ThreadPoolExecutor(workers) as pool:
-        planes = dict(zip(where, pool.map(compute, where.values()), strict=True))
+    wanted = [axis_plane(*place) for place in where.values()]
+    done = half_planes(paired, n_occupied, wanted, Tolerances(position_tolerance), workers)
+    planes = dict(zip(where, done, strict=True))
     strong: list[int | None] = []
     for axis in (1, 2, 3):
         at_0, at_half = planes[f"k{axis}=0"].z2, planes[f"k{axis}=1/2"].z2

@@ -1,13 +1,14 @@
 """Parallel transport of the occupied bands around closed lines of the Brillouin zone."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
 from discovery.topology.gap import CLOSED
-from discovery.topology.links import circular_distance, overlaps, unitary_parts
+from discovery.topology.links import circular_distance, overlaps, smallest_cosines, unitary_parts
 from discovery.topology.tightbinding import TightBinding
 
 FIRST_POINTS = 16
@@ -23,8 +24,28 @@ STEEP = 8.0
 FINEST = 2.0**-24
 """Smallest step, in units of a reciprocal vector."""
 
+_PIECE = 32
+"""Points that are worth a piece of work of their own."""
+
 _CHUNK = 2**22
 """Complex numbers of H(k) held at once."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Closed lines to carry the occupied bands along.
+
+    Attributes:
+        model: Hamiltonian.
+        starts: (m, 3) fractional k where the lines begin.
+        along: (3,) integers, the reciprocal vector that closes them.
+        extra: positions in [0, 1) that every line must have beside its first points.
+    """
+
+    model: TightBinding
+    starts: np.ndarray
+    along: np.ndarray
+    extra: Sequence[float] = ()
 
 
 @dataclass
@@ -32,6 +53,7 @@ class Loop:
     """The occupied bands around one closed line.
 
     Attributes:
+        lines: what it is one of.
         start: (3,) fractional k where the line begins.
         s: (m,) ascending positions in [0, 1) along the line.
         states: (m, n, N) occupied eigenvectors in columns, periodic gauge.
@@ -43,6 +65,7 @@ class Loop:
         resolved: false where the gap is closed or the finest step did not help.
     """
 
+    lines: Lines
     start: np.ndarray
     s: np.ndarray
     states: np.ndarray
@@ -52,6 +75,10 @@ class Loop:
     centres: np.ndarray
     error: float = np.inf
     resolved: bool = True
+
+    def turns(self, steps: np.ndarray) -> np.ndarray:
+        """Return step · centre (m, n) of each orbital for steps (m,) along the line."""
+        return steps[:, None] * (self.lines.model.centres @ self.lines.along)
 
 
 def occupied_states(model: TightBinding, n_occupied: int, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -130,32 +157,55 @@ def _steps(s: np.ndarray) -> np.ndarray:
     return steps
 
 
-def _link(model: TightBinding, loops: Sequence[Loop], which: Sequence[np.ndarray], along: np.ndarray) -> None:
+def _diagonalise(
+    places: Sequence[tuple[Lines, np.ndarray]], n_occupied: int, pool: Executor | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return occupied states and gaps at the k (m, 3) wanted of each model, in pieces of alike size."""
+    together: dict[int, list[int]] = {}
+    for i, (lines, _) in enumerate(places):
+        together.setdefault(id(lines.model), []).append(i)
+    pieces, sizes = [], []
+    for members in together.values():
+        k = np.concatenate([places[i][1] for i in members])
+        parts = np.array_split(k, max(1, len(k) // _PIECE)) if pool else [k]
+        pieces += [(places[members[0]][0].model, part) for part in parts]
+        sizes += [len(places[i][1]) for i in members]
+    run = map if pool is None or len(pieces) == len(together) == 1 else pool.map
+    done = list(run(lambda piece: occupied_states(piece[0], n_occupied, piece[1]), pieces))
+    ends = np.cumsum(sizes)[:-1]
+    states = np.split(np.concatenate([states for states, _ in done]), ends)
+    gaps = np.split(np.concatenate([gaps for _, gaps in done]), ends)
+    order = [i for members in together.values() for i in members]
+    result = dict(zip(order, zip(states, gaps, strict=True), strict=True))
+    return [result[i] for i in range(len(places))]
+
+
+def _link(loops: Sequence[Loop], which: Sequence[np.ndarray]) -> None:
     """Recompute the links of each loop that start at the points named for it."""
     pairs = list(zip(loops, which, strict=True))
-    a = np.concatenate([loop.states[i] for loop, i in pairs])
-    b = np.concatenate([loop.states[(i + 1) % len(loop.s)] for loop, i in pairs])
-    step = np.concatenate([_steps(loop.s)[i] for loop, i in pairs])
-    links, cosines = unitary_parts(overlaps(a, b, model.centres, step[:, None] * along))
+    matrices = overlaps(
+        np.concatenate([loop.states[i] for loop, i in pairs]),
+        np.concatenate([loop.states[(i + 1) % len(loop.s)] for loop, i in pairs]),
+        np.concatenate([loop.turns(_steps(loop.s)[i]) for loop, i in pairs]),
+    )
+    links, cosines = unitary_parts(matrices), smallest_cosines(matrices, SIMILAR)
     first = 0
     for loop, i in pairs:
         loop.links[i], loop.cosines[i] = links[first : first + len(i)], cosines[first : first + len(i)]
         first += len(i)
 
 
-def _split(
-    model: TightBinding, loops: Sequence[Loop], which: Sequence[np.ndarray], along: np.ndarray
-) -> None:
+def _split(loops: Sequence[Loop], which: Sequence[np.ndarray], pool: Executor | None) -> None:
     """Put a point in the middle of the links named for each loop."""
-    middles = [
-        loop.s[i] + 0.5 * _steps(loop.s)[i] for loop, i in zip(loops, which, strict=True)
-    ]  # below 1: the last link ends at 1
-    k = np.concatenate([loop.start + m[:, None] * along for loop, m in zip(loops, middles, strict=True)])
-    states, gaps = occupied_states(model, loops[0].states.shape[2], k)
-    first, changed = 0, []
-    for loop, i, middle in zip(loops, which, middles, strict=True):
-        new = slice(first, first + len(i))
-        first += len(i)
+    # Below 1: the last link ends at 1.
+    middles = [loop.s[i] + 0.5 * _steps(loop.s)[i] for loop, i in zip(loops, which, strict=True)]
+    places = [
+        (loop.lines, loop.start + middle[:, None] * loop.lines.along)
+        for loop, middle in zip(loops, middles, strict=True)
+    ]
+    changed = []
+    found = _diagonalise(places, loops[0].states.shape[2], pool)
+    for loop, i, middle, (states, gaps) in zip(loops, which, middles, found, strict=True):
         m = len(loop.s)
         place = i + 1 + np.arange(len(i))
         order = np.empty(m + len(i), dtype=int)
@@ -163,105 +213,105 @@ def _split(
         old[place] = False
         order[old], order[place] = np.arange(m), m + np.arange(len(i))
         loop.s = np.concatenate([loop.s, middle])[order]
-        loop.states = np.concatenate([loop.states, states[new]])[order]
-        loop.gaps = np.concatenate([loop.gaps, gaps[new]])[order]
+        loop.states = np.concatenate([loop.states, states])[order]
+        loop.gaps = np.concatenate([loop.gaps, gaps])[order]
         # The links on both sides of a new point are computed next.
         loop.links, loop.cosines = loop.links[order % m], loop.cosines[order % m]
         changed.append(np.concatenate([place - 1, place]))
-    _link(model, loops, changed, along)
+    _link(loops, changed)
 
 
-def _compare_with_half(model: TightBinding, loops: Sequence[Loop], along: np.ndarray) -> None:
+def _compare_with_half(loops: Sequence[Loop]) -> None:
     """Set centres, and their error as the distance to those from every second point."""
     halves = [np.arange(0, len(loop.s), 2) for loop in loops]
-    a = np.concatenate([loop.states[i] for loop, i in zip(loops, halves, strict=True)])
-    b = np.concatenate([loop.states[np.roll(i, -1)] for loop, i in zip(loops, halves, strict=True)])
-    step = np.concatenate([_steps(loop.s[i]) for loop, i in zip(loops, halves, strict=True)])
     # Their lengths do not matter here, only the phases of the product's eigenvalues.
-    links = overlaps(a, b, model.centres, step[:, None] * along)
+    links = overlaps(
+        np.concatenate([loop.states[i] for loop, i in zip(loops, halves, strict=True)]),
+        np.concatenate([loop.states[np.roll(i, -1)] for loop, i in zip(loops, halves, strict=True)]),
+        np.concatenate([loop.turns(_steps(loop.s[i])) for loop, i in zip(loops, halves, strict=True)]),
+    )
     ends = np.cumsum([len(i) for i in halves])
-    products = [reduce(np.matmul, part) for part in np.split(links, ends[:-1])]
-    coarse = _centres(np.array(products))
+    coarse = _centres(np.array([reduce(np.matmul, part) for part in np.split(links, ends[:-1])]))
     centres = _centres(np.array([reduce(np.matmul, loop.links) for loop in loops]))
     for loop, fine, rough in zip(loops, centres, coarse, strict=True):
         loop.centres = fine
         loop.error = circular_distance(fine, rough)
 
 
-def _coarse_links(loop: Loop) -> np.ndarray:
-    """Return the links of a loop that do not resolve the bands."""
-    return np.flatnonzero((loop.cosines < SIMILAR) | closing_intervals(loop.s, loop.gaps))
+def _give_up(loop: Loop) -> None:
+    loop.resolved = False
+    loop.centres = _centres(reduce(np.matmul, loop.links)[None])[0]
+
+
+def _begin(wanted: Sequence[Lines], n_occupied: int, pool: Executor | None) -> list[list[Loop]]:
+    """Return loops with their first points and links."""
+    positions = [np.union1d(np.arange(FIRST_POINTS) / FIRST_POINTS, lines.extra) for lines in wanted]
+    places = [
+        (lines, (lines.starts[:, None] + s[:, None] * lines.along).reshape(-1, 3))
+        for lines, s in zip(wanted, positions, strict=True)
+    ]
+    result = []
+    found = _diagonalise(places, n_occupied, pool)
+    for lines, s, (states, gaps) in zip(wanted, positions, found, strict=True):
+        m, shape = len(s), (n_occupied, n_occupied)
+        loops = []
+        for i, start in enumerate(lines.starts):
+            own = slice(i * m, (i + 1) * m)
+            links = np.empty((m, *shape), dtype=complex)
+            loops.append(
+                Loop(lines, start, s, states[own], gaps[own], links, np.empty(m), np.zeros(n_occupied))
+            )
+        result.append(loops)
+    everything = [loop for loops in result for loop in loops]
+    _link(everything, [np.arange(len(loop.s)) for loop in everything])
+    return result
 
 
 def transport(
-    model: TightBinding,
-    n_occupied: int,
-    starts: np.ndarray,
-    along: np.ndarray,
-    position_tolerance: float = 0.01,
-    extra: Sequence[float] = (),
-) -> list[Loop]:
+    wanted: Sequence[Lines], n_occupied: int, position_tolerance: float = 0.01, pool: Executor | None = None
+) -> list[list[Loop]]:
     """Carry the occupied bands around closed lines, each refined where its bands turn or its gap is small.
 
     Args:
-        model: Hamiltonian.
+        wanted: lines of as many models as there are; all with the same number of orbitals.
         n_occupied: number N of bands below the gap.
-        starts: (m, 3) fractional k where the lines begin.
-        along: (3,) integers, the reciprocal vector that closes them.
         position_tolerance: largest error of a centre, as a fraction of the cell; the centres from all points
             and from every second one differ by less.
-        extra: positions in [0, 1) that every line must have.
+        pool: where Hamiltonians are diagonalised; None does it here.
 
     Returns:
-        one Loop per start. Loops whose gap closes come back with ``resolved`` false.
+        for each of ``wanted`` one Loop per start. Loops whose gap closes come back with ``resolved`` false.
 
     Source: King-Smith and Vanderbilt, PRB 47, 1651 (1993); Soluyanov and Vanderbilt, PRB 83, 235401 (2011).
     """
-    along = np.asarray(along, dtype=float)
-    s = np.union1d(np.arange(FIRST_POINTS) / FIRST_POINTS, extra)
-    k = np.asarray(starts, dtype=float)[:, None] + s[:, None] * along
-    states, gaps = occupied_states(model, n_occupied, k.reshape(-1, 3))
-    shape = (len(starts), len(s))
-    states, gaps = states.reshape(*shape, *states.shape[1:]), gaps.reshape(shape)
-    loops = [
-        Loop(
-            np.asarray(start, dtype=float),
-            s,
-            states[i],
-            gaps[i],
-            np.empty((len(s), n_occupied, n_occupied), dtype=complex),
-            np.empty(len(s)),
-            np.zeros(n_occupied),
-        )
-        for i, start in enumerate(starts)
-    ]
-    _link(model, loops, [np.arange(len(s))] * len(loops), along)
-    pending = list(loops)
+    result = _begin(wanted, n_occupied, pool)
+    pending = [loop for loops in result for loop in loops]
     while pending:
         work: list[tuple[Loop, np.ndarray]] = []
         smooth = []
         for loop in pending:
             if loop.gaps.min() < CLOSED:
-                loop.resolved = False
-                loop.centres = _centres(reduce(np.matmul, loop.links)[None])[0]
-                continue
-            coarse = _coarse_links(loop)
-            if len(coarse):
+                _give_up(loop)
+            elif len(coarse := _coarse_links(loop)):
                 work.append((loop, coarse))
             else:
                 smooth.append(loop)
         if smooth:
-            _compare_with_half(model, smooth, along)
-            for loop in smooth:
-                if loop.error > position_tolerance:
-                    turn = 1.0 - loop.cosines
-                    work.append((loop, np.flatnonzero(turn >= 0.25 * turn.max())))
+            _compare_with_half(smooth)
+        for loop in smooth:
+            if loop.error > position_tolerance:
+                turn = 1.0 - loop.cosines
+                work.append((loop, np.flatnonzero(turn >= 0.25 * turn.max())))
         for loop, i in work:
             if _steps(loop.s)[i].min() < FINEST:
-                loop.resolved = False
-                loop.centres = _centres(reduce(np.matmul, loop.links)[None])[0]
+                _give_up(loop)
         work = [(loop, i) for loop, i in work if loop.resolved]
         if work:
-            _split(model, [loop for loop, _ in work], [i for _, i in work], along)
+            _split([loop for loop, _ in work], [i for _, i in work], pool)
         pending = [loop for loop, _ in work]
-    return loops
+    return result
+
+
+def _coarse_links(loop: Loop) -> np.ndarray:
+    """Return the links of a loop that do not resolve the bands."""
+    return np.flatnonzero((loop.cosines < SIMILAR) | closing_intervals(loop.s, loop.gaps))

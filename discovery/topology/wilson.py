@@ -1,14 +1,15 @@
 """Hybrid Wannier charge centres of a plane, refined in both directions, and the Z2 they count."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from discovery.topology.gap import check_occupied
 from discovery.topology.links import circular_distance
-from discovery.topology.loops import Loop
+from discovery.topology.loops import FIRST_POINTS, Loop
 from discovery.topology.plane import Plane
-from discovery.topology.sweep import sweep
+from discovery.topology.sweep import Swept, run, sweep
 from discovery.topology.symmetries import TIME_REVERSAL, require_time_reversal
 from discovery.topology.tightbinding import HamiltonianError, TightBinding
 
@@ -17,6 +18,9 @@ FIRST_LINES = 9
 
 PAIRING = 0.02
 """Largest distance of two Kramers partners at a plane's ends, as a fraction of the cell."""
+
+_STATES = 2**26
+"""Complex numbers of eigenvectors that planes done together may begin with: 1 GB."""
 
 
 @dataclass(frozen=True)
@@ -132,15 +136,17 @@ def wilson_plane(
     PRB 95, 075146 (2017).
     """
     paired = require_kramers_pairs(model, n_occupied, time_reversal_tolerance)
-    return half_plane(paired, n_occupied, plane, tolerances)
+    return half_planes(paired, n_occupied, [plane], tolerances)[0]
 
 
-def half_plane(model: TightBinding, n_occupied: int, plane: Plane, tolerances: Tolerances) -> WilsonPlane:
-    """Do what ``wilson_plane`` does for a model that came from ``require_kramers_pairs``."""
-    origin, e1, e2 = np.asarray(plane[0], dtype=float), np.asarray(plane[1]), np.asarray(plane[2])
-    doubled = np.concatenate([2 * origin, e1, e2])
-    if np.abs(doubled - np.round(doubled)).max() > 1e-9 or not np.cross(e1, e2).any():
-        raise HamiltonianError("a time-reversal plane needs a TRIM as origin and two reciprocal vectors")
+def half_planes(
+    model: TightBinding, n_occupied: int, planes: Sequence[Plane], tolerances: Tolerances, workers: int = 1
+) -> list[WilsonPlane]:
+    """Do what ``wilson_plane`` does, for planes of a model that came from ``require_kramers_pairs``."""
+    for origin, e1, e2 in planes:
+        doubled = np.concatenate([2 * np.asarray(origin, dtype=float), e1, e2])
+        if np.abs(doubled - np.round(doubled)).max() > 1e-9 or not np.cross(e1, e2).any():
+            raise HamiltonianError("a time-reversal plane needs a TRIM as origin and two reciprocal vectors")
 
     def far(a: Loop, b: Loop) -> bool:
         (middle_a, gap_a), (middle_b, gap_b) = largest_gap(a.centres), largest_gap(b.centres)
@@ -153,19 +159,29 @@ def half_plane(model: TightBinding, n_occupied: int, plane: Plane, tolerances: T
         )
         return bool(nearest < 0.5 * tolerances.gap * smaller)
 
-    def pairing(loops: list[Loop]) -> float:
-        return max(pairing_error(loop.centres) for loop in (loops[0], loops[-1]))
-
-    def unpaired(loops: list[Loop]) -> str:
-        error = pairing(loops)
-        return (
-            f"Kramers partners lie {error:.3f} of a cell apart at the plane's ends" if error > PAIRING else ""
-        )
-
     t = np.linspace(0.0, 0.5, FIRST_LINES)
-    where = (origin, e1, e2)
-    t, loops, reason = sweep(model, n_occupied, where, t, True, far, tolerances.position, unpaired)
-    reason = reason or unpaired(loops)
+    # Planes are done together in so many as fit into memory.
+    points = FIRST_LINES * FIRST_POINTS * model.n_orbitals * n_occupied
+    together = max(1, _STATES // points)
+    result: list[WilsonPlane] = []
+    for first in range(0, len(planes), together):
+        some = planes[first : first + together]
+        sweeps = [sweep(model, n_occupied, plane, t, True, far, _unpaired) for plane in some]
+        swept = run(sweeps, n_occupied, tolerances.position, workers)
+        result += [_count(plane, lines) for plane, lines in zip(some, swept, strict=True)]
+    return result
+
+
+def _unpaired(loops: list[Loop]) -> str:
+    """Say that Kramers partners do not pair at the ends of a plane, or nothing."""
+    error = max(pairing_error(loop.centres) for loop in (loops[0], loops[-1]))
+    return f"Kramers partners lie {error:.3f} of a cell apart at the plane's ends" if error > PAIRING else ""
+
+
+def _count(plane: Plane, swept: Swept) -> WilsonPlane:
+    """Return the plane with its index, counted where it can be."""
+    (origin, e1, e2), t, loops = plane, swept.t, swept.loops
+    reason = swept.reason or _unpaired(loops)
     centres = np.array([loop.centres for loop in loops])
     middles, sizes = zip(*(largest_gap(row) for row in centres), strict=True)
     z2 = None
@@ -178,7 +194,7 @@ def half_plane(model: TightBinding, n_occupied: int, plane: Plane, tolerances: T
         e2=e2,
         k=t,
         centres=centres,
-        pairing_error=pairing(loops),
+        pairing_error=max(pairing_error(centres[0]), pairing_error(centres[-1])),
         z2=z2,
         decided=not reason,
         reason=reason,

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discovery.topology.links import circular_distance
-from discovery.topology.loops import may_close, transport
+from discovery.topology.loops import Lines, may_close, transport
 from discovery.topology.plane import axis_plane
 from discovery.topology.tightbinding import HamiltonianError
 from discovery.topology.wilson import crossings, largest_gap, pairing_error, wilson_plane
@@ -16,7 +16,7 @@ def test_centres_of_the_atomic_limit_are_where_the_orbital_is() -> None:
     position = np.array([0.3, 0.5, 0.1])
     model = models.atomic_limit(0.0, 0.3, split=-2.0)
     for axis in range(3):
-        loop = transport(model, 2, np.zeros((1, 3)), np.eye(3)[axis])[0]
+        loop = transport([Lines(model, np.zeros((1, 3)), np.eye(3)[axis])], 2)[0][0]
         np.testing.assert_allclose(loop.centres, position[axis], atol=1e-9)
 
 
@@ -26,15 +26,16 @@ def test_a_loop_may_begin_anywhere(seed: int) -> None:
     k = np.random.default_rng(seed).random(3)
     moved = k + np.array([0, 0, np.random.default_rng(seed + 1).random()])
     model = models.fu_kane_mele()
-    a, b = transport(model, 2, np.array([k, moved]), np.array([0, 0, 1]), position_tolerance=1e-3)
+    a, b = transport([Lines(model, np.array([k, moved]), np.array([0, 0, 1]))], 2, position_tolerance=1e-3)[0]
     assert circular_distance(a.centres, b.centres) < 2e-3
 
 
 def test_a_finer_loop_has_the_same_centres() -> None:
     start = np.array([[0.11, 0.23, 0.0]])
     model = models.fu_kane_mele((1.05, 1.0, 1.0, 1.0))
-    coarse = transport(model, 2, start, np.array([0, 0, 1]))[0]
-    fine = transport(model, 2, start, np.array([0, 0, 1]), position_tolerance=1e-5)[0]
+    lines = Lines(model, start, np.array([0, 0, 1]))
+    coarse = transport([lines], 2)[0][0]
+    fine = transport([lines], 2, position_tolerance=1e-5)[0][0]
     assert len(fine.s) > len(coarse.s)
     assert circular_distance(coarse.centres, fine.centres) < 0.01
 
@@ -75,15 +76,15 @@ def test_planes_run_right_handed() -> None:
 )
 def test_a_plane_without_time_reversal_is_refused(plane) -> None:
     with pytest.raises(HamiltonianError, match="TRIM"):
-        wilson_plane(models.fu_kane_mele(), 2, *plane)
+        wilson_plane(models.fu_kane_mele(), 2, plane)
 
 
 def test_a_skew_plane_adds_its_trims() -> None:
     # k1 + k2 = 0 holds the TRIMs 000, 001, 110, 111; indices add up to ν1 + ν2 with the plane at 1/2.
     model = models.fu_kane_mele((1.0, 0.6, 1.0, 1.0))
     e1, e2 = np.array([1, -1, 0]), np.array([0, 0, 1])
-    at_0 = wilson_plane(model, 2, np.zeros(3), e1, e2).z2
-    at_half = wilson_plane(model, 2, np.array([0.5, 0, 0]), e1, e2).z2
+    at_0 = wilson_plane(model, 2, (np.zeros(3), e1, e2)).z2
+    at_half = wilson_plane(model, 2, (np.array([0.5, 0, 0]), e1, e2)).z2
     assert (at_0, at_half) == (1, 1)
 
 
@@ -109,7 +110,7 @@ def test_centres_are_those_of_wanniertools(shared) -> None:
     b2, b3 = np.eye(3, dtype=int)[1:]
     distances = []
     for e1, e2 in ((b2, b3), (b3, b2)):
-        plane = wilson_plane(model, 18, np.zeros(3), e1, e2)
+        plane = wilson_plane(model, 18, (np.zeros(3), e1, e2))
         ours = plane.centres[np.flatnonzero(plane.k == 0.25)[0]]
         distances += [circular_distance(ours, expected), circular_distance(np.sort(-ours % 1.0), expected)]
     assert min(distances) < 0.01
