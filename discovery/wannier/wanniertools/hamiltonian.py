@@ -1,5 +1,6 @@
 """Complete a plan from its Hamiltonian, and refuse one that disagrees with it."""
 
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,12 @@ from discovery.wannier.wanniertools.plan import (
 
 MESH: IntVector = (6, 6, 6)
 
+NEGLIGIBLE = 0.01
+"""By how much couplings over more cells than a principal layer holds may shift a level, in eV, at most."""
+
+SYMPREC = 1e-3
+"""Tolerance of symmetry for the path of bulk bands, in Å."""
+
 
 def plan_for(
     model: TightBinding,
@@ -33,7 +40,7 @@ def plan_for(
     mesh: IntVector = MESH,
     **settings: Any,
 ) -> WtPlan:
-    """Return the plan for a Hamiltonian, checked against it.
+    """Return the plan for a Hamiltonian, checked against it, its paths and principal layers worked out.
 
     Args:
         model: the Hamiltonian.
@@ -63,7 +70,14 @@ def plan_for(
         fermi_energy=fermi_energy(model, n_occupied, mesh) if fermi is None else fermi,
         surface=surface,
         centres=centres_spin_up_first(model, package if spin_orbit else "VASP"),
-        **({"slab_path": slab_path} | settings),
+        **(
+            {
+                "slab_path": slab_path,
+                "bulk_path": bulk_lines(model.lattice, atoms, settings.get("time_reversal", True)),
+                "principal_layers": principal_layers(model, surface),
+            }
+            | settings
+        ),
     )
     check_hamiltonian(plan, model, mesh)
     return plan
@@ -147,6 +161,55 @@ def surface_cards(
         for (begin, k), (end, q) in pairwise(points)
     )
     return (first, second, out), lines
+
+
+def bulk_lines(
+    lattice: np.ndarray, atoms: Sequence[WtAtom] = (), time_reversal: bool = True
+) -> tuple[Segment, ...]:
+    """Return KPATH_BULK, the lines of the zone in the reciprocal vectors of this very cell.
+
+    Args:
+        lattice: (3, 3) rows in Å, of any cell.
+        atoms: they lower the symmetry of the bare lattice and may add lines.
+        time_reversal: whether E(k) = E(−k).
+
+    Source: Hinuma, Pizzi, Kumagai, Oba & Tanaka, Comput. Mater. Sci. 128, 140 (2017).
+    """
+    from seekpath import get_path_orig_cell
+
+    kinds = {kind: i for i, kind in enumerate(dict.fromkeys(atom.element for atom in atoms), start=1)}
+    positions = [list(atom.position) for atom in atoms] or [[0.0, 0.0, 0.0]]
+    cell = (np.asarray(lattice).tolist(), positions, [kinds[atom.element] for atom in atoms] or [1])
+    with warnings.catch_warnings():  # of cells between two settings, and of larger than primitive ones
+        warnings.simplefilter("ignore")
+        found = get_path_orig_cell(cell, time_reversal, symprec=SYMPREC)
+    places = {name: _vector(k) for name, k in found["point_coords"].items()}
+    return tuple((a, places[a], b, places[b]) for a, b in found["path"])
+
+
+def principal_layers(model: TightBinding, surface: Sequence[IntVector], tolerance: float = NEGLIGIBLE) -> int:
+    """Return NP, the cells of a principal layer: couplings over more are left out by wt.x.
+
+    By Weyl's inequality these shift no level by more than twice the sum of their norms; that sum is kept
+    below the tolerance.
+
+    Args:
+        model: the Hamiltonian.
+        surface: SURFACE, two vectors in the plane and the one out of it; its third counts the cells.
+        tolerance: in eV.
+    """
+    upwards = np.rint(np.linalg.inv(np.array(surface)))[:, 2]
+    # wt.x cuts at the cell's boundary: an orbital belongs to the layer of its R, wherever its centre is.
+    climbed = np.rint(model.cells @ upwards).astype(int)
+    phases = np.exp(2j * np.pi * (_mesh((4, 4, 4)) @ model.cells.T))
+    norms = []
+    for layer in range(1, int(climbed.max(initial=0)) + 1):
+        chosen = climbed == layer
+        block = np.tensordot(phases[:, chosen], model.hoppings[chosen], axes=1)
+        norms.append(float(np.linalg.norm(block, 2, axis=(1, 2)).max(initial=0.0)))
+    beyond = 2.0 * (sum(norms) - np.cumsum([0.0, *norms]))
+    beyond[-1] = 0.0  # exactly
+    return max(1, int(np.argmax(beyond <= tolerance)))
 
 
 def _mesh(mesh: IntVector) -> np.ndarray:

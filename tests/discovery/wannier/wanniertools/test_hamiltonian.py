@@ -6,10 +6,12 @@ import pytest
 from discovery.topology.tightbinding import TightBinding
 from discovery.wannier.hr import read_hr
 from discovery.wannier.wanniertools.hamiltonian import (
+    bulk_lines,
     centres_spin_up_first,
     check_hamiltonian,
     fermi_energy,
     plan_for,
+    principal_layers,
     surface_cards,
 )
 from discovery.wannier.wanniertools.plan import PlanError, WtAtom
@@ -103,3 +105,52 @@ def test_antimony_from_its_hamiltonian(shared: Path) -> None:
     assert fermi_energy(model, 10) == pytest.approx(given.fermi_energy, abs=0.05)
     with pytest.raises(PlanError, match=r"fills .* NumOccupied is 12"):
         plan_for(model, given.atoms, 12, hamiltonian="s_hr.dat", package="QE", miller=(0, 0, 1), fermi=6.8027)
+
+
+def chain(couplings: list[float]) -> TightBinding:
+    """One pair of spins per cell, stacked along c, with couplings to the first, second, … cell above."""
+    cells = [(0, 0, 0), *((0, 0, sign * (i + 1)) for i in range(len(couplings)) for sign in (1, -1))]
+    values = [0.0, *(value for coupling in couplings for value in (coupling, coupling))]
+    hoppings = np.array([value * np.eye(2, dtype=complex) for value in values])
+    return TightBinding(4.0 * np.eye(3), np.array(cells), hoppings, np.zeros((2, 3)), "interleaved")
+
+
+def test_principal_layers_hold_all_couplings_that_matter() -> None:
+    plane = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    assert principal_layers(chain([1.0]), plane) == 1
+    assert principal_layers(chain([1.0, 0.004]), plane) == 1
+    assert principal_layers(chain([1.0, 0.006]), plane) == 2
+    assert principal_layers(chain([1.0, 0.5, 0.2, 0.004]), plane) == 3
+    assert principal_layers(chain([1.0, 0.5, 0.2, 0.004]), plane, 0.0) == 4
+    # On the surface (1 0 1) a hop along c climbs one layer; on (1 0 0) it climbs none.
+    assert principal_layers(chain([1.0, 0.5]), ((0, 1, 0), (-1, 0, 1), (0, 0, 1))) == 2
+    assert principal_layers(chain([1.0, 0.5]), ((0, 1, 0), (0, 0, 1), (1, 0, 0))) == 1
+    assert principal_layers(MODEL, plane) == 1
+
+
+def test_the_bulk_path_is_that_of_the_cell_given() -> None:
+    cubic = bulk_lines(4.0 * np.eye(3))
+    assert [(begin, end) for begin, _, end, _ in cubic] == [
+        *(("GAMMA", "X"), ("X", "M"), ("M", "GAMMA"), ("GAMMA", "R"), ("R", "X"), ("R", "M"))
+    ]
+    fcc = 2.7 * np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    silicon = (WtAtom("Si", (0.0, 0.0, 0.0), ("s",)), WtAtom("Si", (0.25, 0.25, 0.25), ("s",)))
+    corners = {name: k for begin, p, end, q in bulk_lines(fcc, silicon) for name, k in ((begin, p), (end, q))}
+    assert {"GAMMA", "X", "L", "W", "K"} <= set(corners)
+    # Whatever vectors describe the lattice, X is halfway along a reciprocal vector of length 4π/a.
+    for change in (np.eye(3), np.array([[1, 1, 0], [0, 1, 0], [0, -1, 1]])):
+        lattice = change @ fcc
+        found = {name: k for begin, k, _, _ in bulk_lines(lattice) for name in (begin,)}
+        length = np.linalg.norm(np.array(found["X"]) @ np.linalg.inv(lattice).T)
+        assert length == pytest.approx(1 / 5.4, rel=1e-6)
+
+
+def test_a_plan_fills_paths_and_layers_unless_they_are_given() -> None:
+    made = plan()
+    assert (len(made.bulk_path), made.principal_layers) == (6, 1)
+    text = sections(write_wt_in(made, ["bulk-bands"]))
+    assert text["KPATH_BULK"][0] == [6.0]
+    assert text["KPATH_BULK"][1] == ["G", 0.0, 0.0, 0.0, "X", 0.0, 0.5, 0.0]
+    line = (("A", (0.0, 0.0, 0.0), "B", (0.5, 0.0, 0.0)),)
+    own = plan(bulk_path=line, principal_layers=3)
+    assert (own.bulk_path, own.principal_layers) == (line, 3)
