@@ -145,20 +145,17 @@ def read_eig(path: Path) -> np.ndarray:
     Raises:
         StepError: missing, cut off or mixed up.
     """
+    again = "Run the step wannier_input again."
     try:
-        rows = np.loadtxt(path, ndmin=2)
+        rows = np.array(path.read_text(encoding="utf-8").split(), dtype=float).reshape(-1, 3)
     except OSError:
-        raise StepError(f"{path} is missing", "Run the step wannier_input again.") from None
+        raise StepError(f"{path} is missing", again) from None
     except ValueError as error:
-        raise StepError(
-            f"{path} is cut off or mixed up: {error}", "Run the step wannier_input again."
-        ) from None
-    n_bands, n_k = (int(rows[:, i].max()) if rows.shape[1] == 3 and len(rows) else 0 for i in (0, 1))
-    band, k = (rows[:, i].astype(int) - 1 for i in (0, 1)) if n_bands else (np.empty(0), np.empty(0))
-    if not n_bands or len(rows) != n_bands * n_k or len(np.unique(k * n_bands + band)) != len(rows):
-        raise StepError(
-            f"{path} is cut off or mixed up: {len(rows)} energies", "Run the step wannier_input again."
-        )
+        raise StepError(f"{path} is cut off or mixed up: {error}", again) from None
+    band, k = rows[:, 0].astype(int) - 1, rows[:, 1].astype(int) - 1
+    n_bands, n_k = (band.max() + 1, k.max() + 1) if len(rows) else (0, 0)
+    if not len(rows) or len(np.unique(k * n_bands + band)) != len(rows) or len(rows) != n_bands * n_k:
+        raise StepError(f"{path} is cut off or mixed up: {len(rows)} energies", again)
     energies = np.empty((n_k, n_bands))
     energies[k, band] = rows[:, 2]
     return energies

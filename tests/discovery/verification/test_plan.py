@@ -175,7 +175,7 @@ def test_bands_that_need_more_wannier_functions_are_refused() -> None:
     """Four bands rise by 3 eV together: the highest occupied state lies above the lowest of the fifth."""
     energies = np.array([[-1.0, 0.0, 1.0, 1.1, 2.0], [2.0, 3.0, 4.0, 4.1, 5.0]])
     with pytest.raises(
-        PlanError, match="band 5 above .* 2.000 eV, below the highest occupied state at 3.000"
+        PlanError, match=r"band 5 above .* 2\.000 eV, below the highest occupied state at 3\.000"
     ) as e:
         decide_windows(energies, 4, 2, 0.5)
     assert "Project more shells" in e.value.remedy
