@@ -37,7 +37,8 @@ def step_lines(request: "Request") -> Iterator[Callable[["Event"], None]]:
             colour = COLOURS.get(event.state, "white")
             time = "kept" if event.kept else _time(event.seconds)
             said = escape(event.reason) or "  ".join(_numbers(event.numbers))
-            running.console.print(f"{event.step:<14} [{colour}]{event.state:<8}[/{colour}] {time:>8}  {said}")
+            head = f"{event.step:<14} [{colour}]{event.state:<8}[/{colour}] {time:>8}"
+            running.console.print(f"{head}  {said}", soft_wrap=True)
 
         yield tell
 

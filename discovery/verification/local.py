@@ -1,6 +1,7 @@
 """Run verifications on this machine."""
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,7 +91,9 @@ def run_here(request: Request, tell: Callable[[Event], None] | None = None) -> "
 
     request = write_request(request)
     directory = Path(request.directory)
-    with _alone(directory), watched(tell):
+    with _alone(directory), watched(tell), warnings.catch_warnings():
+        # jobflow changes directories by a function of monty that is on its way out.
+        warnings.filterwarnings("ignore", category=FutureWarning, module="jobflow")
         run_locally(
             VerificationMaker().make(request),
             log=False,

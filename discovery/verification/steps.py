@@ -37,6 +37,8 @@ from discovery.verification.results import (
 logger = logging.getLogger("discovery.verification")
 """Tells of every step: ``extra`` holds ``step``, ``state``, ``seconds``, ``reason`` and ``candidate``."""
 
+GO_ON = "--no-stop-early goes on, --magnetic drops time reversal."
+
 
 @dataclass
 class StepMaker(Maker):
@@ -146,8 +148,8 @@ class EngineStepMaker(StepMaker):
 
         if not previous and request.options.stop_early:
             decides = early.odd_electrons(request.crystal, request.options)
-            if decides:
-                return {"decides": decides}
+            if decides:  # nothing has run: a state of its own, not to be taken for a result
+                return {"state": "stopped", "reason": decides, "remedy": GO_ON}
         engine = make_engine(request.engine)
         places = directories(previous)
         preset, crystal = Preset.model_validate(request.preset), crystal_now(request, previous)
@@ -168,7 +170,7 @@ class EngineStepMaker(StepMaker):
         """
         from discovery.verification.plots import write_bands, write_parities
 
-        numbers = dict(output.numbers)
+        numbers: dict[str, float] = {}
         changes: dict[str, Any] = {
             "programs": dict(output.programs),
             "functional": output.functional,
@@ -177,24 +179,24 @@ class EngineStepMaker(StepMaker):
         }
         if self.name == "relax":
             changes["crystal"] = relaxed(request, output)
-        bands = output.eigenvalues
-        if bands is not None:
-            changes["decides"] = early.metal(self.name, bands, request.options)
-            numbers["electrons"] = bands.n_electrons
-            with suppress(ElectronCountError):
-                numbers["direct gap (eV)"] = bands.direct_gap
-                numbers["indirect gap (eV)"] = bands.indirect_gap
-        if self.name in ("bands", "bands_soc"):
-            if bands is None:
-                raise StepError(f"the engine read no bands from {directory}")
-            write_bands(request, crystal, output, directory)
         if output.parities is not None:
             write_parities(output.parities, directory)
             numbers |= {f"ν{i}": float(value) for i, value in enumerate(output.parities.nu)}
             numbers["Z4"] = float(output.parities.z4)
+        bands = output.eigenvalues
+        if bands is not None:
+            changes["decides"] = early.metal(self.name, bands, request.options)
+            with suppress(ElectronCountError):
+                numbers["direct gap (eV)"] = bands.direct_gap
+                numbers["indirect gap (eV)"] = bands.indirect_gap
+            numbers["electrons"] = bands.n_electrons
+        if self.name in ("bands", "bands_soc"):
+            if bands is None:
+                raise StepError(f"the engine read no bands from {directory}")
+            write_bands(request, crystal, output, directory)
         if output.magnetisation is not None:
             numbers["magnetisation (μB)"] = output.magnetisation
-        return changes | {"numbers": numbers}
+        return changes | {"numbers": numbers | dict(output.numbers)}
 
 
 def relaxed(request: Request, output: StepOutput) -> Crystal:
@@ -235,7 +237,7 @@ def _decided(result: StepResult, request: Request) -> StepResult:
             update={
                 "state": "stopped",
                 "reason": result.decides,
-                "remedy": "--no-stop-early goes on, --magnetic drops time reversal.",
+                "remedy": GO_ON,
             }
         )
     return result

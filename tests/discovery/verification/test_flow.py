@@ -170,6 +170,8 @@ def test_odd_electrons_stop_before_anything_runs(ask: Ask) -> None:
     assert "29 electrons" in record.steps[0].reason
     assert set(list(states(record).values())[1:]) == {"skipped"}
     assert runs(request) == []
+    record = run_here(ask(copper, stop_early=False))
+    assert runs(request)[0] == "static"
 
 
 def test_a_metal_stops_after_its_bands(ask: Ask, set_faults: Set) -> None:
