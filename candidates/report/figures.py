@@ -42,8 +42,6 @@ def band_figure(plot: BandPlot, title: str = "") -> "Figure":
     figure = Figure()
     low, high = axes.energy_window(plot)
     runs = axes.pieces(plot.distance)
-    if plot.weights:
-        _draw_orbitals(figure, plot, low, high)
     for filled in (True, False):
         x: list[float | None] = []
         y: list[float | None] = []
@@ -65,6 +63,8 @@ def band_figure(plot: BandPlot, title: str = "") -> "Figure":
                 hovertemplate="%{y:.3f} eV",
             )
         )
+    if plot.weights:
+        _draw_orbitals(figure, plot, low, high)
     edges = axes.band_edges(plot)
     if edges:
         figure.add_hrect(*edges, fillcolor="#f2c14e", opacity=0.25, line_width=0, layer="below")

@@ -35,7 +35,7 @@ def save(figure: "Figure", path: Path) -> None:
 
 def band_image(plot: BandPlot, title: str = "") -> "Figure":
     """Draw bands as `candidates.report.figures.band_figure` does."""
-    figure, (panel,) = _panels(1, 1, (6.4, 4.6), title)
+    figure, (panel,) = panels(1, 1, (6.4, 4.6), title)
     draw_bands(panel, plot)
     return figure
 
@@ -45,8 +45,8 @@ def wilson_image(plots: Sequence[WilsonPlot], title: str = "") -> "Figure":
     ordered = axes.plane_order(plots)
     columns = min(3, len(ordered))
     rows = -(-len(ordered) // columns)
-    figure, panels = _panels(rows, columns, (2.4 * columns + 0.6, 2.2 * rows + 0.7), title)
-    for i, panel in enumerate(panels):
+    figure, drawn = panels(rows, columns, (2.4 * columns + 0.6, 2.2 * rows + 0.7), title)
+    for i, panel in enumerate(drawn):
         if i >= len(ordered):
             panel.set_axis_off()
             continue
@@ -62,14 +62,14 @@ def wilson_image(plots: Sequence[WilsonPlot], title: str = "") -> "Figure":
 def surface_image(plots: Sequence[SurfacePlot], title: str = "") -> "Figure":
     """Draw spectra of a surface as `candidates.report.figures.surface_figure` does."""
     ordered = axes.in_order(plots)
-    figure, panels = _panels(1, len(ordered), (3.1 * len(ordered) + 1.2, 4.0), title)
+    figure, drawn = panels(1, len(ordered), (3.1 * len(ordered) + 1.2, 4.0), title)
     limits = axes.colour_range(ordered)
-    for i, (panel, plot) in enumerate(zip(panels, ordered, strict=True)):
+    for i, (panel, plot) in enumerate(zip(drawn, ordered, strict=True)):
         mesh = draw_surface(panel, plot, limits)
         panel.tick_params(labelleft=i == 0)
         if i:
             panel.set_ylabel("")
-    figure.colorbar(mesh, ax=panels, label=r"$\log_{10}$(states/eV)", pad=0.015, aspect=32)
+    figure.colorbar(mesh, ax=drawn, label=r"$\log_{10}$(states/eV)", pad=0.015, aspect=32)
     return figure
 
 
@@ -155,16 +155,17 @@ def draw_surface(panel: "Axes", plot: SurfacePlot, limits: tuple[float, float], 
     return mesh
 
 
-def _panels(rows: int, columns: int, size: tuple[float, float], title: str) -> tuple["Figure", list["Axes"]]:
+def panels(rows: int, columns: int, size: tuple[float, float], title: str) -> tuple["Figure", list["Axes"]]:
+    """Return a figure of so many panels in the house's style, and the panels row by row; size in inches."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(rows, columns, squeeze=False)
+        grid = figure.subplots(rows, columns, squeeze=False)
         if title:
             figure.suptitle(axes.tex_text(title), fontsize=11)
-    return figure, list(panels.ravel())
+    return figure, list(grid.ravel())
 
 
 def _ticks(

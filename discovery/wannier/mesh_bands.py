@@ -106,8 +106,13 @@ def band_distance(model: TightBinding, mesh: Mesh, limit: float) -> float | None
     of the bands between its points.
 
     Raises:
-        HamiltonianError: fewer Wannier functions than bands below the limit.
+        HamiltonianError: more Wannier functions than bands, or none where there are bands.
     """
+    if model.n_orbitals > mesh.energies.shape[1]:
+        raise HamiltonianError(
+            f"{mesh.energies.shape[1]} bands on the mesh cannot make {model.n_orbitals} Wannier functions: "
+            "the .eig does not belong to the Hamiltonian"
+        )
     own = model.bands(mesh.k)
     bottom = mesh.frozen[0] if mesh.frozen[0] is not None else mesh.window_bottom
     worst: float | None = None
@@ -117,13 +122,15 @@ def band_distance(model: TightBinding, mesh: Mesh, limit: float) -> float | None
             # Below the frozen window the two need not agree: count from the same band on.
             ours = ours[ours >= bottom - 1e-3] if mesh.frozen[0] is not None else ours
         theirs = theirs[theirs <= limit]
-        if len(theirs) > len(ours):
+        if not len(theirs):
+            continue
+        if not len(ours):
             raise HamiltonianError(
-                f"{len(theirs)} bands lie below {limit:.2f} eV on the mesh, the Wannier functions make "
-                f"{len(ours)}: they do not belong together"
+                "no Wannier band lies where bands of the mesh do: other energies, other zero"
             )
-        if len(theirs):
-            worst = max(worst or 0.0, float(np.abs(ours[: len(theirs)] - theirs).max()))
+        last = np.full(max(0, len(theirs) - len(ours)), ours[-1])  # what is missing is as far as the nearest
+        ours = np.concatenate([ours, last])[: len(theirs)]
+        worst = max(worst or 0.0, float(np.abs(ours - theirs).max()))
     return worst
 
 

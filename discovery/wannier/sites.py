@@ -129,7 +129,8 @@ def read_win_sites(path: Path) -> Sites:
     """
     text = re.sub(r"[!#].*", "", path.read_text(encoding="utf-8", errors="replace"))
     for keyword in ("auto_projections", "select_projections"):
-        if re.search(rf"^\s*{keyword}\s*[=:]?\s*(?!\s|f|\.f)\S", text, re.MULTILINE | re.IGNORECASE):
+        given = re.search(rf"^\s*{keyword}[\s=:]+([^\s=:]\S*)", text, re.MULTILINE | re.IGNORECASE)
+        if given and not given[1].lower().startswith(("f", ".f")):
             raise SitesError(f"{keyword} hides what the Wannier functions are")
     lattice = read_win(path).lattice
     if lattice is None:
