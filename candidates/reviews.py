@@ -166,8 +166,12 @@ class Reviews:
 
     def history(self, candidate_id: str) -> list[Review]:
         """Return every judgement of a candidate, the first one first."""
+        return self.histories([candidate_id])[candidate_id]
+
+    def histories(self, ids: Sequence[str]) -> dict[str, list[Review]]:
+        """Return every judgement of these candidates, the first one first."""
         with self._store.link.reading(ReviewRow) as session:
-            return [] if session is None else _histories(session, [candidate_id])[candidate_id]
+            return {id: [] for id in ids} if session is None else _histories(session, ids)
 
     def states(self, run_id: str | None = None) -> dict[str, State]:
         """Return the state of every candidate, of one run or of all, that somebody has judged."""

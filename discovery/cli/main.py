@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from discovery.cli import candidates, data, predict, pseudos, report, screen, topology, verdict, verify
+from discovery.cli import (
+    candidates,
+    data,
+    predict,
+    pseudos,
+    report,
+    review,
+    screen,
+    topology,
+    verdict,
+    verify,
+)
 
 app = typer.Typer(
     name="discover",
@@ -38,6 +49,7 @@ app.command()(candidates.runs)
 app.command("candidates")(candidates.candidates)
 app.command()(candidates.show)
 app.command("report")(report.report)
+app.add_typer(review.app, name="review")
 app.command()(topology.topology)
 app.command()(verify.verify)
 app.command()(verdict.verdict)
