@@ -101,7 +101,9 @@ def pw_input(
         kpts=kpoints if isinstance(kpoints, tuple) else _weighted(kpoints),
         crystal_coordinates=True,
     )
-    return re.sub(r"&\w+\n/\n", "", text.getvalue())  # ASE opens every namelist that it knows
+    # ASE opens every namelist that it knows; a relaxation wants IONS and CELL, be they empty.
+    unused = "FCP|RISM" if calculation == "vc-relax" else "IONS|CELL|FCP|RISM"
+    return re.sub(rf"&(?:{unused})\n/\n", "", text.getvalue())
 
 
 def _weighted(kpoints: np.ndarray) -> np.ndarray:
