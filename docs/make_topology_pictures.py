@@ -22,6 +22,7 @@ from discovery.topology.green import surface_spectrum
 from discovery.topology.plots import band_plot, surface_plots, wilson_plots
 from discovery.topology.surface_lattice import surface
 from discovery.topology.surface_views import look, surface_view
+from discovery.topology.wilson_views import evenly
 from discovery.wannier.companions import find_companions
 from discovery.wannier.hr import find_hamiltonian, read_model
 from discovery.wannier.wanniertools.plots import spectrum_plots
@@ -43,7 +44,7 @@ def antimony(case: Path) -> None:
     model = read_model(case)
     fermi = find_companions(find_hamiltonian(case), model).fermi
     assert fermi is not None
-    view = surface_view((1, 1, 1), find_gap(model, 10), fermi, (-0.6, 0.6), (301, 241))
+    view = surface_view((1, 1, 1), find_gap(model, 10), fermi, (-0.6, 0.6), (181, 161))
     plots = surface_plots(look(model, view, WORKERS), zero_ev=fermi, zero="Fermi energy")
     save(images.surface_image(plots, "Sb (PBE)"), "sb-surface.png")
 
@@ -60,7 +61,7 @@ def bismuth_selenide(case: Path) -> None:
     save(images.band_image(bands, "Bi₂Se₃"), "bi2se3-bands.png")
     z2 = measure(model, 18, workers=WORKERS).z2
     assert z2 is not None
-    save(images.wilson_image(wilson_plots(z2), "Bi₂Se₃"), "bi2se3-wilson.png")
+    save(images.wilson_image(wilson_plots(evenly(model, 18, z2)), "Bi₂Se₃"), "bi2se3-wilson.png")
     theirs, ours = beside_wanniertools(case)
     save(comparison(theirs, ours), "bi2se3-surface-wanniertools.png")
 

@@ -33,6 +33,7 @@ def draw(
     """Write the pictures of a verdict into a folder and say which."""
     from discovery.topology.bandpath import band_path
     from discovery.topology.plots import band_plot, wilson_plots
+    from discovery.topology.wilson_views import evenly
     from discovery.wannier import plot_files
 
     atoms = found.atoms
@@ -48,7 +49,7 @@ def draw(
         zero=zero,
         sites=atoms,
     )
-    wilson = wilson_plots(evidence.z2) if evidence.z2 is not None else ()
+    wilson = wilson_plots(evenly(model, n, evidence.z2)) if evidence.z2 is not None else ()
     written = [folder / "verdict.json", *plot_files.write_bands(folder, bands, title)]
     if wilson:
         written += plot_files.write_wilson(folder, wilson, title)

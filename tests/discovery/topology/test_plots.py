@@ -8,6 +8,7 @@ from discovery.topology.invariants import z2_indices
 from discovery.topology.plots import band_plot, surface_plots, wilson_plots
 from discovery.topology.surface_lattice import surface
 from discovery.topology.surface_views import centred_path, look, seconds_for, surface_view
+from discovery.topology.wilson_views import evenly
 from discovery.wannier.wanniertools import WtAtom
 from tests.discovery.topology.models import sn_te_like, wilson_dirac
 
@@ -62,6 +63,21 @@ def test_planes_become_plots() -> None:
     assert all(0 <= x <= 1 for plot in plots.values() for row in plot.centres for x in row)
     assert plots["k1=0"].k[0] == 0
     assert plots["k1=0"].k[-1] == 0.5
+
+
+def test_pictures_have_more_lines_and_the_same_indices() -> None:
+    found = z2_indices(MODEL, 2)
+    fine = evenly(MODEL, 2, found, lines=25)
+    assert (fine.nu, fine.nu0) == (found.nu, found.nu0)
+    for name, plane in fine.planes.items():
+        assert len(plane.k) >= 25
+        assert plane.centres.shape == (len(plane.k), 2)
+        shared = [int(np.argmin(np.abs(plane.k - k))) for k in (0.0, 0.5)]
+        np.testing.assert_allclose(
+            np.exp(2j * np.pi * plane.centres[shared]).sum(axis=1),
+            np.exp(2j * np.pi * found.planes[name].centres[[0, -1]]).sum(axis=1),
+            atol=0.1,
+        )
 
 
 def test_spectra_become_plots() -> None:
