@@ -1,6 +1,8 @@
 """What the details of one candidate say, as plain data for the page's script."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from candidates.records import MASK, TOKEN_WORDS, Candidate
@@ -84,6 +86,21 @@ def source_link(source: str) -> str | None:
     return None
 
 
+def identifiers(candidate: Candidate) -> list[Fact]:
+    """Return the ids under which databases know this crystal, with links where a page of its own exists."""
+    found = [_fact("Candidate", candidate.id)]
+    link = crystal_link(candidate.crystal_id)
+    found.append(_fact("Materials Project" if link else candidate.database, candidate.crystal_id, link))
+    codes = (candidate.icsd_ids or "").split()[:24]
+    for code in codes:
+        number = code if re.fullmatch(r"[0-9]{1,7}", code) else None
+        found.append(_fact("ICSD", code, "https://icsd.fiz-karlsruhe.de/" if number else None))
+        if number:
+            tqc = f"https://www.topologicalquantumchemistry.org/#/detail/{number}"
+            found.append(_fact("Topological Quantum Chemistry", f"ICSD {code}", tqc))
+    return found
+
+
 def tokens(candidate: Candidate) -> list[dict[str, Any]]:
     """Return the eight tokens in the model's order, then anything else that was recorded."""
     seen = dict(candidate.tokens)
@@ -95,7 +112,8 @@ def tokens(candidate: Candidate) -> list[dict[str, Any]]:
         value = [("", absent)] if absent else runs
         shown.append({"name": _WORD_TITLES[key], "kind": "word", "value": value, "absent": bool(absent)})
     electrons = seen.pop("electrons", candidate.n_electrons)
-    bits = plain(str(seen.pop("electron_bits", "")), 64)
+    bits = str(seen.pop("electron_bits", ""))[:64]
+    bits = bits if set(bits) <= {"0", "1"} else ""
     shown.append({"name": "Electrons", "kind": "bits", "value": bits, "text": _number(electrons)})
     elements = [(key.partition(":")[2], seen.pop(key)) for key in list(seen) if key.startswith("element:")]
     fractions = [
@@ -127,20 +145,34 @@ def sections(candidate: Candidate) -> list[dict[str, Any]]:
 
 def details(candidate: Candidate) -> dict[str, Any]:
     """Return everything that opens under a row, as JSON-ready data whose texts are safe to show."""
-    from ase.data import chemical_symbols
-
     return {
         "tokens": tokens(candidate),
         "sections": sections(candidate),
         "hazards": [plain(text) for text in candidate.hazards],
         "notes": [plain(text) for text in candidate.notes],
-        "cell": {
-            "name": plain(f"{candidate.formula} {candidate.crystal_id}", 100),
-            "lattice": [round(x, 6) for x in candidate.lattice],
-            "symbols": [chemical_symbols[z] for z in candidate.atomic_numbers],
-            "coords": [round(x, 6) for x in candidate.frac_coords],
-        },
+        "poscar": poscar(candidate),
     }
+
+
+def poscar(candidate: Candidate) -> str:
+    """Return the primitive cell as a POSCAR, elements in the order in which they first appear."""
+    from ase.data import chemical_symbols
+
+    def triple(values: Sequence[float]) -> str:
+        return "".join(f"{x:12.6f}" for x in values)
+
+    symbols = [chemical_symbols[z] for z in candidate.atomic_numbers]
+    counts = Counter(symbols)
+    atoms = [
+        f"{triple(candidate.frac_coords[3 * i : 3 * i + 3])}  {symbol}"
+        for element in counts
+        for i, symbol in enumerate(symbols)
+        if symbol == element
+    ]
+    head = [plain(f"{candidate.formula} {candidate.crystal_id}", 100), "1.0"]
+    cell = [triple(candidate.lattice[i : i + 3]) for i in (0, 3, 6)]
+    kinds = [" ".join(counts), " ".join(str(n) for n in counts.values()), "Direct"]
+    return "\n".join([*head, *cell, *kinds, *atoms]) + "\n"
 
 
 def _fact(name: str, value: str | Runs, link: str | None = None) -> Fact:

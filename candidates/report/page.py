@@ -1,39 +1,18 @@
-"""Records in, one HTML file out: the page's static parts, its data blocks and its content policy."""
+"""Records in, HTML out: the page of a run, its data blocks and its content policy."""
 
-import hashlib
-import os
 import shlex
-from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from jinja2.utils import htmlsafe_json_dumps
-from markupsafe import Markup
-
+from candidates.explanation import Explanation
 from candidates.records import Candidate, RunRecord
-from candidates.report import facts, pictures, typeset
-
-COLUMNS: tuple[tuple[str, str, str], ...] = (
-    ("rank", "Rank", "asc"),
-    ("formula", "Formula", "asc"),
-    ("spacegroup", "Space group", "asc"),
-    ("probability", "P(topological)", "desc"),
-    ("ti", "P(TI)", "desc"),
-    ("tsm", "P(TSM)", "desc"),
-    ("uncertainty", "±", "asc"),
-    ("benchmark", "Benchmark", "desc"),
-    ("gap", "Gap", "asc"),
-    ("hull", "Above hull", "asc"),
-    ("known", "Known", "asc"),
-    ("labels", "Labels", "asc"),
-    ("hazards", "Hazards", "asc"),
-)
-"""Key, title and first sorting direction of the columns."""
+from candidates.report import columns, facts, pictures, references, typeset
+from candidates.report.candidate_page import write_candidate_page
+from candidates.report.card import ModelCard
+from candidates.report.files import write_whole
+from candidates.report.html import asset, environment, json_block, policy
+from candidates.verification import Verification
 
 REFUSED_SHOWN = 1000
 """Refused crystals that the page lists; run.json has all."""
@@ -41,42 +20,94 @@ REFUSED_SHOWN = 1000
 PAGE_SIZE = 100
 """Rows that the table shows before one asks for more: browsers lay out long tables slowly."""
 
+PAGES = 50
+"""Candidates that get a page of their own unless one asks for others."""
 
-def write_report(run: RunRecord, candidates: Sequence[Candidate], directory: Path) -> Path:
-    """Write ``index.html`` into ``directory``, which is created; the same records give the same bytes.
+
+def write_report(
+    run: RunRecord,
+    candidates: Sequence[Candidate],
+    directory: Path,
+    *,
+    card: ModelCard | None = None,
+    explanations: Mapping[str, Explanation] | None = None,
+    verifications: Mapping[str, Verification] | None = None,
+    reviews: Mapping[str, str] | None = None,
+    pages: int = PAGES,
+) -> Path:
+    """Write ``index.html`` and ``candidates/ID.html`` into ``directory``, which is created.
+
+    The same records give the same bytes. Pages of candidates that were there before stay.
 
     Args:
         run: the screen.
         candidates: its candidates; the page lists them by rank.
-        directory: where the file goes.
+        directory: where the files go.
+        card: of the model that ranked.
+        explanations: candidate id → why the model says so.
+        verifications: candidate id → what first principles say; each of these gets a page too.
+        reviews: candidate id → what people decided, such as ``accepted``.
+        pages: so many of the best get a page of their own.
 
     Returns:
-        Path of the file.
+        Path of ``index.html``.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    target = directory / "index.html"
-    unfinished = directory / f".index.{os.getpid()}.html"
-    try:
-        unfinished.write_text(render(run, candidates), encoding="utf-8", newline="\n")
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return target
-
-
-def render(run: RunRecord, candidates: Sequence[Candidate]) -> str:
-    """Return the page of a screen as HTML."""
     ranked = sorted(candidates, key=lambda c: (c.rank, c.id))
-    style, script = _asset("style.css"), _asset("page.js")
-    policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    verified = verifications or {}
+    chosen = [c for n, c in enumerate(ranked) if n < pages or c.id in verified]
+    folder = directory / "candidates"
+    folder.mkdir(parents=True, exist_ok=True)
+    known = {c.id for c in chosen} | {c.id for c in ranked if (folder / f"{c.id}.html").is_file()}
+    for candidate in chosen:
+        write_candidate_page(
+            run,
+            candidate,
+            folder,
+            ranked,
+            card=card,
+            explanation=(explanations or {}).get(candidate.id),
+            verification=verified.get(candidate.id),
+            review=(reviews or {}).get(candidate.id),
+            pages=known,
+        )
+    html = render(run, ranked, card=card, verifications=verified, reviews=reviews, pages=known)
+    return write_whole(directory / "index.html", html)
+
+
+def render(
+    run: RunRecord,
+    candidates: Sequence[Candidate],
+    *,
+    card: ModelCard | None = None,
+    verifications: Mapping[str, Verification] | None = None,
+    reviews: Mapping[str, str] | None = None,
+    pages: set[str] | frozenset[str] = frozenset(),
+) -> str:
+    """Return the page of a screen as HTML; see `write_report`. ``pages``: ids that have their own."""
+    ranked = sorted(candidates, key=lambda c: (c.rank, c.id))
+    data = columns.index(ranked, pages, verifications, reviews)
+    gap, gap_scale = pictures.gap_scatter(ranked)
+    models = pictures.model_scatter(ranked, run.model)
+    shown, steps = columns.shown(ranked, data), pictures.steps(run)
+    table = card.calibration() if card else None
+    data |= {
+        "scales": {"gap": gap_scale, "models": models[1] if models else None},
+        "columns": [(c.key, c.title, c.first, int(c.shown), c.unit) for c in shown],
+        "block": columns.BLOCK,
+        "size": PAGE_SIZE,
+        "run": run.id,
+        "funnel": [
+            (typeset.plain(s.name), typeset.plain(s.description), s.enabled, s.removed, s.left) for s in steps
+        ],
+        "calibration": [(b.predicted, b.observed, b.n) for b in table.bins] if table else [],
+    }
+    style, script = asset("base.css", "run.css"), asset("common.js", "run.js")
+    cited = references.of_run(run, ranked, (verifications or {}).values())
     return (
-        _environment()
-        .get_template("page.html.jinja")
+        environment()
+        .get_template("run.html.jinja")
         .render(
-            policy=policy,
+            policy=policy(script, style),
             style=style,
             script=script,
             run=run,
@@ -85,74 +116,20 @@ def render(run: RunRecord, candidates: Sequence[Candidate]) -> str:
             candidates=ranked,
             unlabelled=sum(1 for c in ranked if not facts.is_known(c)),
             undiagnosable=sum(1 for c in ranked if c.undiagnosable),
-            mixed=len({c.inversion for c in ranked}) > 1,
-            bars=pictures.funnel(run),
-            columns=COLUMNS,
-            scatter=pictures.scatter(ranked),
-            index=_json([_index(c) for c in ranked]),
-            details=[(c.id, _json(facts.details(c))) for c in ranked],
-            page_size=PAGE_SIZE,
+            steps=steps,
+            funnel=pictures.funnel(run),
+            periodic=pictures.periodic_table(ranked),
+            gap=gap,
+            models=models[0] if models else None,
+            columns=shown,
+            card=card,
+            calibration=pictures.calibration(table) if table else None,
+            calibration_of=table,
+            systems=sorted({c.crystal_system for c in ranked}),
+            bibtex=cited,
+            data=json_block(data),
+            blocks=columns.packed_details(ranked),
             refused_shown=REFUSED_SHOWN,
+            any_status=any(data["status"]["values"]),
         )
     )
-
-
-def _index(c: Candidate) -> list[Any]:
-    """Return id, text that the search looks in, whether known, and the sort value of each column."""
-    words = [c.formula, c.spacegroup_symbol, f"{c.spacegroup}", c.crystal_id, c.id, c.crystal_system]
-    words += [*sorted(c.labels.values()), *(entry.topology for entry in c.known), c.point_group]
-    labels = " ".join(sorted(c.labels.values()))
-    return [
-        c.id,
-        " ".join(typeset.plain(word, typeset.ROW_LIMIT) for word in words).lower(),
-        int(facts.is_known(c)),
-        [
-            c.rank,
-            typeset.plain(c.formula, typeset.ROW_LIMIT),
-            c.spacegroup,
-            c.p_topological,
-            c.p_ti,
-            c.p_tsm,
-            c.uncertainty,
-            c.p_benchmark,
-            c.band_gap,
-            c.e_above_hull,
-            typeset.plain(c.known[0].topology, typeset.ROW_LIMIT) if c.known else None,
-            typeset.plain(labels, typeset.ROW_LIMIT) or None,
-            len(c.hazards),
-        ],
-    ]
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("candidates.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: typeset.plain(value) if type(value) is str else value,
-    )
-    environment.filters |= {
-        "formula": lambda text: typeset.markup(typeset.formula(text)),
-        "symbol": lambda text: typeset.markup(typeset.symmetry_symbol(text)),
-        "short": lambda text: typeset.plain(text, typeset.ROW_LIMIT),
-        "grouped": lambda number: f"{number:,}".replace(",", "\u2009"),
-        "kind": facts.label_kind,
-        "crystal_link": facts.crystal_link,
-    }
-    environment.globals["sources"] = facts.SOURCES
-    return environment
-
-
-def _json(value: Any) -> Markup:
-    return htmlsafe_json_dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _asset(name: str) -> Markup:
-    return Markup(files("candidates.report").joinpath("templates", name).read_text(encoding="utf-8"))
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -39,6 +39,12 @@ def plain(text: str, limit: int = TEXT_LIMIT) -> str:
     return cut.translate(_VISIBLE)
 
 
+def lines(text: str, limit: int = 200_000) -> str:
+    """Return a text of several lines with its control characters, but not its line ends, made visible."""
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "\n".join(line.translate(_VISIBLE) for line in cut.splitlines())
+
+
 def formula(text: str) -> Runs:
     """Set the numbers after an element or a bracket as subscripts: Bi2Te3 → Bi₂Te₃."""
     parts = _FORMULA.split(plain(text, ROW_LIMIT))

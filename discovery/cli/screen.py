@@ -73,11 +73,11 @@ def screen(
     """
     from pydantic import ValidationError
 
-    from candidates.report import write_report
     from candidates.store import Store, StoreError
     from discovery.databases.catalogue import get
     from discovery.databases.info import DatabaseError
     from discovery.screening.options import ScreenOptions
+    from discovery.screening.reporting import report_run
     from discovery.screening.screen import screen as run_screen
     from discovery.settings import get_settings
     from xbert.checkpoint import CheckpointError
@@ -117,8 +117,9 @@ def screen(
             result = run_screen(
                 database, predictor, benchmark, options, output, command, workers or default_workers(), show
             )
-        report = write_report(result.run, result.candidates, output / "report")
-        Store(settings.resolved_store_url).add_run(result.run, result.candidates)
+        store = Store(settings.resolved_store_url)
+        store.add_run(result.run, result.candidates)
+        report = report_run(result.run, result.candidates, output / "report", store)
     except ValidationError as error:
         refuse(
             "; ".join(str(e["ctx"]["error"]) if "ctx" in e else e["msg"] for e in error.errors()), code=USAGE
