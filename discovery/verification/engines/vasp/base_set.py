@@ -25,7 +25,16 @@ from discovery.verification.meshes import mesh_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-    from pymatgen.io.vasp.inputs import Incar
+    from pymatgen.io.vasp.inputs import Incar, VaspInput
+
+
+def grouped(structure: "Structure") -> "Structure":
+    """Return the structure with its sites in the order of the POSCAR: by electronegativity, then symbol.
+
+    pymatgen sorts by electronegativity alone, which leaves Ru and H (both 2.20) mixed, with a POTCAR for each
+    run of like atoms.
+    """
+    return structure.get_sorted_structure(key=lambda site: (site.specie.X, site.specie.symbol))
 
 
 @dataclass
@@ -69,6 +78,14 @@ class TopologySetGenerator(VaspInputGenerator):
     hubbard: dict[str, float] = field(default_factory=dict)
     magnetic: bool = False
     version: int = 6
+
+    def get_input_set(
+        self, structure: "Structure | None" = None, prev_dir: Any = None, potcar_spec: bool = False
+    ) -> "VaspInput":
+        """Return the files for a structure, sites of one element together."""
+        if structure is not None:
+            structure = grouped(structure)
+        return super().get_input_set(structure, prev_dir, potcar_spec)
 
     @property
     def crystal(self) -> "Structure":

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from discovery.verification.engines import PendingInput, StepError
-from discovery.verification.engines.vasp.base_set import TopologySetGenerator
+from discovery.verification.engines.vasp.base_set import TopologySetGenerator, grouped
 from discovery.verification.engines.vasp.generators import (
     GENERATORS,
     CheckSetGenerator,
@@ -122,7 +122,7 @@ def plan_of(
     Raises:
         StepError: no plan fits the crystal, or the static run cannot be read.
     """
-    generator.structure = structure  # sorted as the POSCAR will be
+    generator.structure = grouped(structure)
     potentials = choose_potentials((site.specie.symbol for site in structure), preset.vasp)
     n_bands = int(generator.incar_updates["NBANDS"])
     plan = make_plan(generator.crystal, potentials, preset, static_soc, n_bands)

@@ -125,7 +125,7 @@ def is_spin_orbit(run: "Vasprun") -> bool:
 
 
 def fermi_energy(directory: Path) -> float:
-    """Return the Fermi energy of the last electronic step in eV, from OUTCAR: vasprun.xml hides it in the DOS.
+    """Return the Fermi energy of the last electronic step in eV; vasprun.xml hides it in the DOS.
 
     Raises:
         StepError: OUTCAR is missing or has none.

@@ -9,6 +9,7 @@ import numpy as np
 
 from discovery.verification.engines import StepError
 from discovery.verification.engines.vasp.custody import command, run_vasp_kwargs
+from discovery.verification.engines.vasp.outputs import read_vasprun
 from discovery.verification.engines.vasp.potentials import load_potcar
 from discovery.verification.engines.vasp.record import VaspRecord
 
@@ -110,7 +111,8 @@ def run_under_custodian(record: VaspRecord, directory: Path, ranks: int) -> None
     try:
         run_vasp(**kwargs)
     except CustodianError as error:
-        raise StepError(f"{record.step}: {error}{_last_words(directory)}", _remedy(directory)) from None
+        reason, remedy = _diagnosis(directory, str(error))
+        raise StepError(f"{record.step}: {reason}{_last_words(directory)}", remedy) from None
     task = get_vasp_task_document(directory)
     if task.state != "successful":
         raise StepError(
@@ -130,5 +132,10 @@ def _last_words(directory: Path) -> str:
     return ""
 
 
-def _remedy(directory: Path) -> str:
-    return f"vasp.out, std_err.txt and custodian.json in {directory} have its words."
+def _diagnosis(directory: Path, error: str) -> tuple[str, str]:
+    """Return what is wrong and what to do: what the files say, otherwise what custodian says."""
+    try:
+        read_vasprun(directory)
+    except StepError as found:
+        return found.reason, found.remedy
+    return error, f"vasp.out, std_err.txt and custodian.json in {directory} have its words."

@@ -1,5 +1,6 @@
 """POTCARs that are none: the header that pymatgen reads, with ZVAL and configuration, and no potential."""
 
+from itertools import accumulate
 from pathlib import Path
 
 from pymatgen.core import Element
@@ -29,15 +30,13 @@ def potcar(symbol: str, electrons: float) -> str:
     shells = list(element.full_electronic_structure)
     levels = element.atomic_orbitals_eV or {}
     shells.sort(key=lambda shell: levels.get(f"{shell[0]}{shell[1]}", 0.0))
-    left, n_valence = electrons, 0
-    for _, _, occupation in reversed(shells):
-        if left <= 1e-6:
-            break
-        left -= occupation
-        n_valence += 1
-    assert abs(left) < 1e-6, f"{symbol}: no shells hold {electrons} electrons"
+    held = list(accumulate(occupation for _, _, occupation in reversed(shells)))
+    assert any(abs(sum_ - electrons) < 1e-6 for sum_ in held), (
+        f"{symbol}: no shells hold {electrons} electrons"
+    )
     rows = "\n".join(
-        f"  {n}  {L.index(letter)} {L.index(letter) + 0.5:6.2f} {levels.get(f'{n}{letter}', 0.0):14.4f} {occupation:8.4f}"
+        f"  {n}  {L.index(letter)} {L.index(letter) + 0.5:6.2f} "
+        f"{levels.get(f'{n}{letter}', 0.0):14.4f} {occupation:8.4f}"
         for n, letter, occupation in shells
     )
     return f"""  PAW_PBE {symbol} 01Jan2026

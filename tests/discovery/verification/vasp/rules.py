@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 def refusals(inputs: Inputs) -> list[str]:
     """Return what is wrong with the inputs, a sentence each."""
-    return [text for rule in (_tags, _spins, _bands, _density, _hybrid, _wannier, _potcar) for text in rule(inputs)]
+    return [
+        text
+        for rule in (_tags, _spins, _bands, _density, _hybrid, _wannier, _potcar)
+        for text in rule(inputs)
+    ]
 
 
 def _tags(inputs: Inputs) -> list[str]:

@@ -1,8 +1,9 @@
 """A program that answers to the name of VASP in tests: plumbing, not physics.
 
-It reads what VASP reads, refuses what VASP or a careful person would refuse, and writes what VASP writes, with
-the bands of a tight-binding model: Fu, Kane and Mele's on the two sites of a zincblende, a strong topological
-insulator, whose Wannier functions are s orbitals. ``FAULTS`` names a JSON file that says what to do wrong.
+It reads what VASP reads, refuses what VASP or a careful person would refuse, and writes what VASP writes,
+with the bands of a tight-binding model: Fu, Kane and Mele's on the two sites of a zincblende, a strong
+topological insulator, whose Wannier functions are s orbitals. ``FAULTS`` names a JSON file that says what to
+do wrong.
 """
 
 import json
@@ -54,9 +55,7 @@ class Inputs:
 
     @property
     def n_electrons(self) -> float:
-        return float(
-            sum(n * one.nelectrons for n, one in zip(self.poscar.natoms, self.potcar, strict=True))
-        )
+        return float(sum(n * one.nelectrons for n, one in zip(self.poscar.natoms, self.potcar, strict=True)))
 
     @property
     def mesh(self) -> tuple[int, int, int] | None:
@@ -114,9 +113,7 @@ def main(program: str) -> int:
     if faults.get("crash") == inputs.step:
         print("a fault of the program", file=sys.stderr)
         return 139
-    h = model(
-        inputs.structure, int(inputs.incar["NBANDS"]), inputs.spin_orbit, faults.get("inverted", True)
-    )
+    h = model(inputs.structure, int(inputs.incar["NBANDS"]), inputs.spin_orbit, faults.get("inverted", True))
     points, weights = inputs.points
     energies = h.bands(points)
     if not inputs.spin_orbit:
@@ -136,5 +133,3 @@ def main(program: str) -> int:
         writers.write_win(inputs)
         write_overlaps(folder, "wannier90", h, range(4), extent=0.5)
     return 0
-
-

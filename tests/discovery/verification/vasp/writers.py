@@ -88,7 +88,8 @@ def write_win(inputs: Inputs) -> None:
         return "\n".join(" ".join(f"{x:.12f}" for x in row) for row in np.asarray(block))
 
     atoms = "\n".join(
-        f"{site.specie.symbol} " + " ".join(f"{x:.12f}" for x in site.frac_coords) for site in inputs.structure
+        f"{site.specie.symbol} " + " ".join(f"{x:.12f}" for x in site.frac_coords)
+        for site in inputs.structure
     )
     mesh = " ".join(map(str, inputs.mesh or ()))
     win.write_text(
@@ -103,7 +104,9 @@ def chgcar(results: Results) -> str:
     """A 2 × 2 × 2 grid: one block without spin–orbit coupling, four with it (n, mx, my, mz)."""
     blocks = 4 if results.inputs.spin_orbit else 2 if results.inputs.incar.get("ISPIN") == 2 else 1
     value = results.inputs.n_electrons
-    grids = [" 2 2 2\n" + " ".join(f"{value if i == 0 else 0.0:.11E}" for _ in range(8)) for i in range(blocks)]
+    grids = [
+        " 2 2 2\n" + " ".join(f"{value if i == 0 else 0.0:.11E}" for _ in range(8)) for i in range(blocks)
+    ]
     return Poscar(results.final).get_str() + "\n" + "\n".join(grids) + "\n"
 
 
@@ -117,11 +120,11 @@ def oszicar(results: Results) -> str:
 
 
 def outcar(results: Results) -> str:
-    inputs = results.inputs
+    inputs, n_k = results.inputs, len(results.points)
     lines = [
         f" vasp.{VERSION}",
         " running on    1 total cores",
-        f"   k-points           NKPTS = {len(results.points):6d}   k-points in BZ     NKDIM = {len(results.points):6d}"
+        f"   k-points           NKPTS = {n_k:6d}   k-points in BZ     NKDIM = {n_k:6d}"
         f"   number of bands    NBANDS= {results.energies.shape[1]:6d}",
         "   total plane-waves  NPLWV =   1000",
         f"   ISPIN  = {inputs.incar.get('ISPIN', 1):6d}    spin polarized calculation?",
@@ -131,7 +134,9 @@ def outcar(results: Results) -> str:
         f"   NELECT = {inputs.n_electrons:12.4f}    total number of electrons",
     ]
     if not results.unconverged:
-        lines.append("------------------------ aborting loop because EDIFF is reached -----------------------")
+        lines.append(
+            "------------------------ aborting loop because EDIFF is reached -----------------------"
+        )
     moment = "0.0000000 0.0000000 0.0000000" if inputs.spin_orbit else "0.0000000"
     lines += [
         f" number of electron    {inputs.n_electrons:.7f} magnetization      {moment}",
@@ -156,7 +161,9 @@ def vasprun(results: Results) -> str:
         f"<rc><c>{n}</c><c>{e}</c><c>1.0</c><c>{one.nelectrons}</c><c>{escape(one.TITEL)}</c></rc>\n"
         for n, e, one in zip(inputs.poscar.natoms, elements, inputs.potcar, strict=True)
     )
-    energy = "".join(f'<i name="{name}">{ENERGY:.8f}</i>' for name in ("e_fr_energy", "e_wo_entrp", "e_0_energy"))
+    energy = "".join(
+        f'<i name="{name}">{ENERGY:.8f}</i>' for name in ("e_fr_energy", "e_wo_entrp", "e_0_energy")
+    )
     steps = f"<scstep><energy>{energy}</energy></scstep>\n" * results.electronic_steps
     mesh = inputs.mesh
     generation = ""
@@ -253,7 +260,10 @@ def _dos(results: Results) -> str:
     grid = np.linspace(results.energies.min() - 1, results.energies.max() + 1, 51)
     counts, _ = np.histogram(results.energies, bins=np.append(grid, grid[-1] + 1))
     total = np.cumsum(counts) / len(results.points)
-    rows = "".join(f"<r>{e:.4f} {n / len(results.points):.4f} {t:.4f}</r>\n" for e, n, t in zip(grid, counts, total, strict=True))
+    rows = "".join(
+        f"<r>{e:.4f} {n / len(results.points):.4f} {t:.4f}</r>\n"
+        for e, n, t in zip(grid, counts, total, strict=True)
+    )
     return (
         f'<dos><i name="efermi">{results.fermi:.8f}</i><total><array><set><set comment="spin 1">{rows}</set>'
         "</set></array></total></dos>"
@@ -261,7 +271,7 @@ def _dos(results: Results) -> str:
 
 
 def _projected(results: Results) -> str:
-    """Half of every state on each atom's s; spin channels 2 to 4 are the magnetisation under spin–orbit coupling."""
+    """Most of every state on the atoms' s; with spin–orbit coupling three of magnetisation follow."""
     spins = 4 if results.inputs.spin_orbit else 1
     n_atoms = len(results.inputs.structure)
     row = f"<r>{0.8 / n_atoms:.4f} {'0.0000 ' * 8}</r>\n" * n_atoms
@@ -278,8 +288,9 @@ def _kpoints_opt(results: Results) -> str:
     if results.path is None:
         return ""
     points, energies = results.path
+    weights = np.full(len(points), 1 / len(points))
     return (
-        f"<eigenvalues_kpoints_opt><kpoints>{_points(points, np.full(len(points), 1 / len(points)))}</kpoints>"
+        f"<eigenvalues_kpoints_opt><kpoints>{_points(points, weights)}</kpoints>"
         f"<eigenvalues><array><set>{_eigenvalues(energies, filled(energies, results.n_filled))}</set></array>"
         "</eigenvalues></eigenvalues_kpoints_opt>\n"
     )
