@@ -72,15 +72,19 @@ class RunRow(Base):
 
 
 class CandidateRow(Base):
-    """A `candidates.records.Candidate`, one column for each field."""
+    """A `candidates.records.Candidate`, one column for each field.
+
+    Only ids of our own making are indexed: PostgreSQL refuses an index entry of more than 8 kB, and names from
+    files have no limit.
+    """
 
     __tablename__ = "candidates"
     id: Mapped[str] = mapped_column(primary_key=True)
     run_id: Mapped[str] = mapped_column(ForeignKey(RunRow.id), index=True)
     rank: Mapped[int]
     database: Mapped[str]
-    crystal_id: Mapped[str] = mapped_column(index=True)
-    formula: Mapped[str] = mapped_column(index=True)
+    crystal_id: Mapped[str]
+    formula: Mapped[str]
     spacegroup: Mapped[int]
     spacegroup_symbol: Mapped[str]
     spacegroup_tight: Mapped[int]

@@ -69,7 +69,8 @@ class Access:
     def answers(self, host: str) -> bool:
         """Whether the ``Host`` header is one of this server's own."""
         try:
-            name = urlsplit(f"//{host}").hostname
+            parts = urlsplit(f"//{host}")
+            name, _ = parts.hostname, parts.port
         except ValueError:
             return False
         if not name or any(char in host for char in "/?#@\\ ,"):
