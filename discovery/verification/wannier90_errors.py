@@ -14,7 +14,7 @@ from custodian.utils import backup
 
 from discovery.verification.engines import StepError
 from discovery.verification.win import keywords, with_keywords
-from discovery.verification.windows import MARGIN, between_levels, frozen_limit
+from discovery.verification.windows import MARGIN, between_levels, frozen_limit, outer_limit
 from discovery.verification.wout import Wout, header, read_eig, read_wout
 
 MORE = "Give the run that feeds Wannier90 more bands or a denser mesh (wannier.k_spacing)."
@@ -153,7 +153,7 @@ class FrozenWindowHandler(_WinHandler):
 
 
 class OuterWindowHandler(_WinHandler):
-    """Fewer states in the outer window than num_wann: open it to every band that there is, once."""
+    """Fewer states in the outer window than num_wann: open it as far as bands are complete, once."""
 
     def check(self, directory: str = "./") -> bool:
         """Return whether too few states are left."""
@@ -169,9 +169,9 @@ class OuterWindowHandler(_WinHandler):
         return self._change(
             directory,
             error,
-            "all bands",
+            "as wide as the bands allow",
             dis_win_min=f"{energies.min() - MARGIN:.6f}",
-            dis_win_max=f"{energies.max() + MARGIN:.6f}",
+            dis_win_max=f"{outer_limit(energies, int(self._win(directory)['num_wann'])):.6f}",
         )
 
 
@@ -236,7 +236,8 @@ class SpreadHandler(_WinHandler):
                 return self._change(
                     directory, error, "fewer frozen states above the gap", dis_froz_max=f"{lower:.6f}"
                 )
-            narrow = float(energies[:, num_wann - 1].max()) + 1.0
+            narrow = float(energies[:, num_wann - 1].max()) + 0.5
+            narrow = min(between_levels(energies, narrow, 0.4), outer_limit(energies, num_wann))
             return self._change(directory, error, "a narrower outer window", dis_win_max=f"{narrow:.6f}")
         if int(self._number(directory, "num_iter", 0)) == 0:
             return self._change(

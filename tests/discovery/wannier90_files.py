@@ -47,7 +47,12 @@ def with_high_orbitals(
 
 
 def write_overlaps(
-    folder: Path, seed: str, model: TightBinding, orbitals: Sequence[int], extent: float = 0.0
+    folder: Path,
+    seed: str,
+    model: TightBinding,
+    orbitals: Sequence[int],
+    extent: float = 0.0,
+    n_bands: int = 0,
 ) -> None:
     """Write `.mmn`, `.amn` and `.eig` for the neighbours that `.nnkp` asks for.
 
@@ -60,9 +65,10 @@ def write_overlaps(
         model: the crystal; all its bands but the excluded ones are written.
         orbitals: numbers of the model's orbitals that are projected on.
         extent: size of the orbitals in Å.
+        n_bands: lowest bands that were computed; 0 for all.
     """
     nnkp = read_nnkp(folder / f"{seed}.nnkp")
-    kept = [i for i in range(model.n_orbitals) if i + 1 not in nnkp.excluded]
+    kept = [i for i in range(n_bands or model.n_orbitals) if i + 1 not in nnkp.excluded]
     energies, states = model.states(nnkp.kpoints)
     states = states[:, :, kept]
     rows = [

@@ -133,7 +133,21 @@ def test_the_frozen_window_ends_two_ev_above_the_gap_between_levels() -> None:
     assert np.abs(eigenvalues.energies - plan.frozen[1]).min() > 1e-3
     assert plan.outer[0] == plan.frozen[0] < eigenvalues.energies[:, 10:].min()
     assert plan.outer[0] > eigenvalues.energies[:, :10].max()
-    assert plan.outer[1] > eigenvalues.energies.max()
+
+
+def test_the_outer_window_ends_where_bands_are_no_longer_complete() -> None:
+    eigenvalues = bands(STANNITE_BANDS, 72)
+    plan = decide()
+    assert plan.outer[1] < eigenvalues.energies[:, -1].min()
+    assert ((eigenvalues.energies[:, 10:] < plan.outer[1]).sum(axis=1) >= plan.num_wann).all()
+    assert not any("time reversal" in note for note in plan.notes)
+
+
+def test_it_goes_further_where_num_wann_states_need_it_and_says_so() -> None:
+    energies = np.array([[-1.0, 0.0, 1.0, 1.5, 2.0, 2.1], [-1.0, 0.0, 1.2, 2.6, 2.7, 3.0]])
+    windows = decide_windows(energies, 4, 2, 0.3)
+    assert 2.6 < windows.outer[1] < 2.8
+    assert "bands are complete up to 1.80 eV only" in windows.notes[0]
 
 
 def test_it_ends_sooner_where_more_states_than_wannier_functions_would_be_frozen() -> None:

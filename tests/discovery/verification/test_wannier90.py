@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from discovery.topology.invariants import z2_indices
+from discovery.topology.symmetries import time_reversal_violation
 from discovery.topology.tightbinding import TightBinding
 from discovery.verification.engines import StepError, StepOutput
 from discovery.verification.inputs import kpoints, write_win
@@ -45,7 +46,7 @@ def vector(row: np.ndarray) -> Vector:
 def plan(**changes: Any) -> WannierPlan:
     model = crystal()
     k = np.array(list(np.ndindex(*MESH))) / MESH
-    windows = decide_windows(model.bands(k), 4, 2, 0.0)
+    windows = decide_windows(model.bands(k)[:, : changes.get("n_bands")], 4, 2, 0.0)
     a, b, c = model.lattice
     decided = WannierPlan(
         lattice=(vector(a), vector(b), vector(c)),
@@ -70,7 +71,7 @@ def prepare(folder: Path, decided: WannierPlan, extent: float = 0.4, **edits: ob
     win = folder / "s.win"
     win.write_text(write_win(decided))
     assert run_setup(folder, "s") == ()
-    write_overlaps(folder, "s", crystal(), ORBITALS, extent)
+    write_overlaps(folder, "s", crystal(), ORBITALS, extent, decided.n_bands)
     win.write_text(with_keywords(win.read_text(), edits))
     return folder
 
@@ -110,7 +111,7 @@ def test_a_plan_becomes_the_hamiltonian_of_its_crystal(tmp_path: Path) -> None:
     ("edits", "action", "keyword"),
     [
         ({"dis_froz_max": 6.9}, "band 5 begins at 5.525 eV", "dis_froz_max"),
-        ({"dis_win_max": 3.0}, "all bands", "dis_win_max"),
+        ({"dis_win_max": 3.0}, "as wide as the bands allow", "dis_win_max"),
         ({"dis_num_iter": 3}, "more iterations", "dis_num_iter"),
         ({"num_bands": 7}, "bands of the overlaps", "num_bands"),
     ],
@@ -137,6 +138,17 @@ def test_windows_chosen_too_high_end_below_the_next_band_and_above_the_occupied(
     energies = crystal().bands(kpoints(plan()))
     assert energies[:, 1].max() < top < energies[:, 4].min()
     assert ((energies <= top).sum(axis=1) <= 4).all()
+
+
+@real
+def test_bands_that_cut_a_multiplet_are_kept_out_of_the_window(tmp_path: Path) -> None:
+    """Seven of eight bands: of the last pair either partner is taken, another one at −k."""
+    cut = plan(n_bands=7)
+    good = run_wannier90(prepare(tmp_path / "good", cut), "s", 2)
+    assert time_reversal_violation(read_model(good.directory)) < 1e-5
+    check_crystal(good)
+    bad = run_wannier90(prepare(tmp_path / "bad", cut, dis_win_max=99.0), "s", 2)
+    assert time_reversal_violation(read_model(bad.directory)) > 1e-4
 
 
 def rounded(text: str, error: float) -> str:
