@@ -29,7 +29,7 @@ class Evidence:
         parities: indices by Fu and Kane's parities, where somebody computed them.
         mirrors: mirror Chern numbers; None where they were not computed, and
         without_mirrors: why not, where something stood against it.
-        distance_ev: largest distance of Wannier bands from those of the density functional, where known.
+        distance_ev: distance of Wannier bands from those of the density functional, where known.
         spread: largest spread of a Wannier function in Å², where known.
         spread_limit: V^(2/3) of the cell in Å²: a larger function does not fit into it.
     """
@@ -68,7 +68,7 @@ def measure(
         parities: indices from parities, to compare with.
         sites: atoms with orbitals in the order of the basis, for mirror Chern numbers; None computes none.
         without_sites: why there are no sites.
-        distance_ev: largest distance of Wannier bands from those of the density functional, eV.
+        distance_ev: distance of Wannier bands from those of the density functional, eV.
         spread: largest spread of a Wannier function, Å².
         workers: planes of Wilson loops computed at once.
 

@@ -10,7 +10,7 @@ from discovery.topology.wilson import PAIRING
 WILSON, PARITIES = "Wilson loops", "parities"
 
 DISTANCE = 0.03
-"""Largest distance in eV of Wannier bands from those of the density functional below E_F + 2 eV."""
+"""Distance in eV of Wannier bands from those of the density functional below E_F + 2 eV that is too large."""
 
 
 def gates(evidence: Evidence) -> list[Gate]:
@@ -126,7 +126,7 @@ def distance_gate(evidence: Evidence) -> Gate | None:
         limit=1e3 * DISTANCE,
         unit="meV",
         passed=evidence.distance_ev <= DISTANCE,
-        what="largest distance from the bands of the density functional",
+        what="distance from the bands of the density functional",
     )
 
 

@@ -14,6 +14,7 @@ from discovery.verification.steps import StepMaker, directories
 if TYPE_CHECKING:
     from candidates.records import Verdict
     from discovery.topology.tightbinding import TightBinding
+    from discovery.verification.quality import BandDistance
 
 VERDICT = "verdict.json"
 
@@ -84,8 +85,14 @@ class TopologyMaker(StepMaker):
         model = _model(places["wannier"])
         above = min(ABOVE, by_name["wannier"].numbers.get(FROZEN, ABOVE))
         if "bands_soc" in places:
-            distance, rms = _distance(model, engine, places["bands_soc"], plan.n_excluded, above)
-            numbers = {"band distance (meV)": 1e3 * distance, "band distance, rms (meV)": 1e3 * rms}
+            found = _distance(model, engine, places["bands_soc"], plan.n_excluded, above)
+            distance = found.eta
+            numbers = {
+                "band distance (meV)": 1e3 * found.eta,
+                "largest of a filled band (meV)": 1e3 * found.largest_filled,
+                "largest (meV)": 1e3 * found.largest,
+                "largest at (eV from E_F)": found.largest_at,
+            }
         parities = plots.read_parities(places["parities"]) if "parities" in places else None
         functional = _functional(previous)
         try:
@@ -197,7 +204,7 @@ def _model(directory: Path) -> "TightBinding":
 
 def _distance(
     model: "TightBinding", engine: Engine, directory: Path, n_excluded: int, above: float
-) -> tuple[float, float]:
+) -> "BandDistance":
     from discovery.verification.quality import BandsDifferError, band_distance
 
     bands = engine.parse("bands_soc", directory).eigenvalues
