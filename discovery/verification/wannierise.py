@@ -56,6 +56,7 @@ def wannierise(output: StepOutput, preset: Any, options: "Options", directory: P
     if plan is None:
         raise StepError("the step wannier_input left no plan of Wannier functions", AGAIN)
     collect(output, plan.seed, directory)
+    set_windows(plan, directory)
     run = run_wannier90(directory, plan.seed, plan.n_occupied, command=wannier90_command())
     if run.wout.num_wann != plan.num_wann:
         raise StepError(
@@ -94,6 +95,33 @@ def collect(output: StepOutput, seed: str, directory: Path) -> None:
             os.link(source, target)
         except OSError:
             shutil.copyfile(source, target)
+
+
+def set_windows(plan: "WannierPlan", directory: Path) -> None:
+    """Decide the windows again, on the mesh that Wannier90 will see; the plan may have seen a coarser one.
+
+    Raises:
+        PlanError: no frozen window holds all occupied states on this mesh.
+    """
+    import numpy as np
+
+    from discovery.verification.win import with_keywords
+    from discovery.verification.windows import decide_windows
+    from discovery.verification.wout import read_eig
+
+    energies = np.sort(read_eig(directory / f"{plan.seed}.eig"), axis=1)
+    if energies.shape[1] < plan.num_wann:
+        raise StepError(
+            f"{energies.shape[1]} bands in {plan.seed}.eig cannot make {plan.num_wann} Wannier functions",
+            AGAIN,
+        )
+    windows = decide_windows(energies, plan.num_wann, plan.n_occupied, plan.fermi)
+    low, high = windows.outer
+    frozen_low, frozen_high = windows.frozen
+    keys = {"dis_win_min": low, "dis_win_max": high, "dis_froz_min": frozen_low, "dis_froz_max": frozen_high}
+    win = directory / f"{plan.seed}.win"
+    text = with_keywords(win.read_text(encoding="utf-8"), {key: f"{x:.6f}" for key, x in keys.items()})
+    win.write_text(text, encoding="utf-8")
 
 
 def frozen_top(win: Path, plan: "WannierPlan") -> float:

@@ -306,6 +306,18 @@ def test_the_step_makes_a_hamiltonian_from_what_an_engine_left(tmp_path: Path) -
     assert wannierise(left(source, plan()), None, Options(), target).corrections == found.corrections
 
 
+@real
+def test_the_step_takes_its_windows_from_the_mesh_itself(tmp_path: Path) -> None:
+    """A plan made on a coarser mesh froze too much; that is seen before Wannier90 runs."""
+    coarse = plan(frozen=(-6.0, 6.9), outer=(-6.0, 9.0))
+    source = prepare(tmp_path / "wannier_input", coarse)
+    target = tmp_path / "wannier"
+    target.mkdir()
+    found = wannierise(left(source, coarse), None, Options(), target)
+    assert found.corrections == ()
+    assert found.numbers["frozen up to (eV from E_F)"] == pytest.approx(plan().frozen[1], abs=1e-6)
+
+
 def test_the_step_needs_a_plan_and_every_file(tmp_path: Path) -> None:
     with pytest.raises(StepError, match="left no plan"):
         wannierise(StepOutput(), None, Options(), tmp_path)
