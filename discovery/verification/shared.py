@@ -142,8 +142,18 @@ class SurfacesMaker(StepMaker):
         assert plan is not None
         model = _model(directories(previous)["wannier"])
         fermi = fermi_energy(model, plan.n_occupied)
+        chosen = request.preset["topology"]
+        window = chosen["surface_window"]
+        energies = fermi + np.linspace(-window, window, chosen["surface_energies"])
         try:
-            spectrum = surface_spectrum(model, request.options.miller, fermi + np.linspace(-1.0, 1.0, 201))
+            spectrum = surface_spectrum(
+                model,
+                request.options.miller,
+                energies,
+                points=chosen["surface_points"],
+                eta=chosen["surface_broadening"],
+                workers=request.options.ranks * request.options.threads,
+            )
         except (MillerError, HamiltonianError) as error:
             raise StepError(str(error), "Give another --miller.") from None
         plots.write_plots(
