@@ -112,8 +112,10 @@ def choices(
         overrides: element → shells (``--set wannier.projections.Ag=s,d``).
 
     Raises:
-        PlanError: shells for an element that is not there.
+        PlanError: shells for something that is no element; see `overridden`.
     """
+    from pymatgen.core import Element
+
     overrides = overrides or {}
     found = {
         valence.element: overridden(valence, overrides[valence.element])
@@ -121,10 +123,10 @@ def choices(
         else choose(valence)
         for valence in valences
     }
-    if absent := set(overrides) - set(found):
-        names = ", ".join(sorted(absent))
+    # One preset may serve several crystals: an element that this one lacks is none of its business.
+    if unknown := sorted(name for name in overrides if not Element.is_valid_symbol(name)):
         raise PlanError(
-            f"projections for {names}, of which the crystal holds none", "Correct wannier.projections."
+            f"projections for {', '.join(unknown)}: no such element", "Correct wannier.projections."
         )
     return found
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dft_templates.presets import load_preset, parse_overrides
 from discovery.verification.projections import choices, choose, level_ev, overridden
 from discovery.verification.valence import PlanError, Shell, Valence, read_upf, valence_of_title
 
@@ -85,9 +86,19 @@ def test_choices_that_cannot_be_are_refused(letters: str, message: str) -> None:
     assert caught.value.remedy
 
 
-def test_shells_for_an_absent_element_are_refused() -> None:
-    with pytest.raises(PlanError, match="Ag, of which the crystal holds none"):
-        choices([valence_of_title("Sn_d")], {"Ag": "s,d"})
+def test_shells_for_what_is_no_element_are_refused_and_those_of_other_crystals_ignored() -> None:
+    with pytest.raises(PlanError, match="projections for Agg: no such element"):
+        choices([valence_of_title("Sn_d")], {"Agg": "s,d"})
+    assert choices([valence_of_title("Sn_d")], {"Ag": "s,d"})["Sn"].projected == "sp"
+
+
+def test_the_preset_takes_them_from_the_command_line() -> None:
+    preset = load_preset(
+        "fast", parse_overrides(["wannier.projections.Sn=s,p,d", "wannier.projections.Ag=sd"])
+    )
+    assert preset.wannier.projections == {"Sn": "s,p,d", "Ag": "sd"}
+    found = choices([valence_of_title("Sn_d")], preset.wannier.projections)
+    assert found["Sn"].projected == "spd"
 
 
 def test_levels_order_deep_shells() -> None:
