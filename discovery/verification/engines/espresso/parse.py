@@ -42,8 +42,9 @@ class PwOutput:
 
     @property
     def functional(self) -> str:
-        """Such as ``PBE``."""
-        return self._text("output/dft/functional")
+        """Such as ``PBE`` or ``PBE+U``."""
+        with_u = self.root.find("output/dft/dftU") is not None
+        return self._text("output/dft/functional") + ("+U" if with_u else "")
 
     @property
     def energy(self) -> float:

@@ -1,0 +1,64 @@
+"""The results of each step."""
+
+from pathlib import Path
+from typing import Any
+
+from discovery.verification.engines import StepError, StepOutput
+from discovery.verification.engines.espresso import inputs, runs
+from discovery.verification.engines.espresso.parse import read_pw
+from discovery.verification.engines.espresso.steps import DENSITIES, DENSITY_OF, IRREP_LOG, PATHS
+
+
+def read_step(step: str, directory: Path) -> StepOutput:
+    """Read the results of a finished step; see `discovery.verification.engines.Engine.parse`."""
+    facts, took = runs.read_facts(directory), runs.read_took(directory)
+    found = read_pw(directory)
+    if step not in DENSITY_OF and not found.converged:
+        raise StepError(f"{found.path}: the run did not converge", f"See {directory / 'pw.out'}.")
+    numbers = {"cutoff (Ry)": float(facts["cutoff (Ry)"]), "CPU time (s)": took.cpu_seconds}
+    output: dict[str, Any] = {
+        "functional": found.functional,
+        "seconds": took.seconds,
+        "memory_mb": took.memory_mb,
+        "programs": {"Quantum ESPRESSO": found.version},
+        "magnetisation": found.magnetisation,
+    }
+    if step in DENSITIES:
+        numbers |= {"energy (eV)": found.energy, "density iterations": float(found.scf_steps)}
+    if step == "relax":
+        output["structure"] = found.structure()
+        if found.largest_force is not None:
+            numbers["largest force (eV/Å)"] = found.largest_force
+    elif step == "parities":
+        output["parities"] = _parities(directory)
+    else:
+        bands = found.eigenvalues(runs.read_fermi(directory), on_path=step in PATHS)
+        output["eigenvalues"] = bands
+        numbers |= {"Fermi energy (eV)": bands.fermi, "bands": float(bands.energies.shape[1])}
+        if step in PATHS:
+            from discovery.verification.engines.espresso.weights import orbital_weights
+
+            output["orbital_weights"] = orbital_weights(
+                directory / inputs.SAVE / "atomic_proj.xml", directory / "projwfc.out", *bands.energies.shape
+            )
+    if step == "wannier_input":
+        from discovery.verification.plan import WannierPlan
+
+        plan = output["wannier_plan"] = WannierPlan.load(directory)
+        output["wannier_files"] = {
+            kind: directory / f"{plan.seed}.{kind}" for kind in ("win", "mmn", "amn", "eig")
+        }
+    return StepOutput(numbers=numbers, **output)
+
+
+def _parities(directory: Path) -> Any:
+    from discovery.topology.parities import ParityError
+    from discovery.wannier.irrep import IrrepError, parse_irrep
+
+    path = directory / IRREP_LOG
+    try:
+        return parse_irrep(path.read_text(encoding="utf-8")).indices
+    except OSError as error:
+        raise StepError(f"{path} cannot be read: {error.strerror}", "Run the step again.") from None
+    except (IrrepError, ParityError) as error:
+        raise StepError(f"{path}: {error}", "The Wilson loops do not need parities.") from None

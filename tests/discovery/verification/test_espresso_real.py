@@ -1,0 +1,71 @@
+"""From a structure to a verdict with Quantum ESPRESSO and Wannier90, both really run: no plumbing only."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from candidates.verification import Verification
+from dft_templates.presets import load_preset
+from discovery.verification.flow import make_request
+from discovery.verification.local import run_here
+from discovery.verification.options import Options
+from tests.discovery.verification.espresso.conftest import require_programs, require_pseudos
+
+pytestmark = pytest.mark.slow
+
+PATH_SPACING = 0.15
+"""Points of band paths in 1/Å: enough to hold the Wannier functions against, a third of the preset's time."""
+
+ANTIMONY = Structure.from_spacegroup("R-3m", Lattice.hexagonal(4.3084, 11.274), ["Sb"], [[0, 0, 0.23349]])
+"""C. S. Barrett, P. Cucka & K. Haefner, Acta Cryst. 16, 451 (1963), at 298 K."""
+
+SILICON = Structure(Lattice(2.7155 * (1 - np.eye(3))), ["Si", "Si"], [[0, 0, 0], [0.25, 0.25, 0.25]])
+
+
+def verify(structure: Structure, place: Path) -> Verification:
+    require_programs("pw.x", "projwfc.x", "pw2wannier90.x", "wannier90.x")
+    pytest.importorskip("irrep", reason="needs irrep (the extra `parities`)")
+    ranks = min(2, os.cpu_count() or 1) if shutil.which("mpirun") else 1
+    request = make_request(
+        structure,
+        "0123456789ab",
+        structure.formula,
+        place,
+        "espresso",
+        load_preset("fast", {"espresso.line_spacing": PATH_SPACING}),
+        Options(relax=False, surfaces=False, ranks=ranks),
+    )
+    return run_here(request)
+
+
+def check(record: Verification, topology: str, z2: tuple[int, int, int, int]) -> None:
+    assert [(step.name, step.state, step.reason) for step in record.steps if step.state != "done"] == []
+    assert record.stand_in == ""
+    assert record.state == "verified"
+    verdict = record.verdict
+    assert verdict is not None
+    assert verdict.topology == topology
+    assert verdict.z2 == {"Wilson loops": z2, "parities": z2}
+    assert verdict.functional == "PBE"
+    gates = {gate.name: gate for gate in verdict.gates}
+    assert gates["methods agree"].passed
+    assert [name for name, gate in gates.items() if not gate.passed] == []
+    programs = {name for step in record.steps for name in step.programs}
+    assert {"Quantum ESPRESSO", "wannier90"} <= programs
+    assert all(step.seconds for step in record.steps if step.name != "verdict")
+
+
+def test_antimony_is_a_strong_topological_semimetal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fu & Kane, Phys. Rev. B 76, 045302 (2007): the lower five pairs of bands of Sb have indices 1;(111)."""
+    require_pseudos("Sb-d_r.upf", monkeypatch)
+    check(verify(ANTIMONY, tmp_path), "strong TI", (1, 1, 1, 1))
+
+
+def test_silicon_is_trivial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Debian's own pseudopotential where there is no other."""
+    require_pseudos("Si_r.upf", monkeypatch)
+    check(verify(SILICON, tmp_path), "trivial", (0, 0, 0, 0))
