@@ -12,6 +12,7 @@ from discovery.topology.parities import ParityResult
 from discovery.topology.tightbinding import HamiltonianError, TightBinding
 from discovery.topology.verdict import decide
 from discovery.wannier.hr import read_hr, read_model
+from discovery.wannier.wanniertools import WtAtom
 from tests.discovery.topology import models
 from tests.discovery.topology.semimetals import (
     dirac_semimetal,
@@ -204,6 +205,37 @@ def test_crystalline_insulators_need_a_mirror_or_z4() -> None:
     inversion = decide(replace(evidence, parities=ParityResult((0, 0, 0, 0), 2, 2, {})))
     assert inversion.topology == "TCI"
     assert "Z4 = 2" in inversion.reasons[1]
+
+
+def test_mirror_chern_numbers_check_the_strong_index() -> None:
+    """Their sum over the planes of a mirror has the parity of ν0."""
+    evidence = strong()
+    agreed = decide(replace(evidence, mirrors=(mirror(-1),)))
+    assert (agreed.topology, agreed.mirror_chern) == ("strong TI", {"m1 on k1=0": -1})
+    assert gate(agreed, "mirrors agree").passed
+    two = (mirror(-1), replace(mirror(2), plane="k1=1/2"))
+    assert decide(replace(evidence, mirrors=two)).topology == "strong TI"
+    against = decide(replace(evidence, mirrors=(mirror(-1), replace(mirror(1), plane="k1=1/2"))))
+    assert against.topology == "inconclusive"
+    assert "the mirror Chern number of m1, 0, asks for ν0 = 0: the methods disagree" in against.reasons[0]
+    assert not gate(against, "mirrors agree").passed
+    half_known = decide(replace(evidence, mirrors=(mirror(2), replace(mirror(None), plane="k1=1/2"))))
+    assert half_known.topology == "strong TI"
+    assert "mirrors agree" not in {gate.name for gate in half_known.gates}
+
+
+def test_models_agree_with_their_mirrors() -> None:
+    sites = (WtAtom("Bi", (0.0, 0.0, 0.0), ("s", "fxyz")),)
+    for m in (-2.0, 0.3, 2.0, 3.5):
+        verdict = decide(measure(models.wilson_dirac(m), 2, sites=sites))
+        assert gate(verdict, "mirrors agree").passed
+        assert all("m [1 1 0] is violated" in note for note in verdict.notes)  # the model lacks that one
+    wrong = decide(measure(models.wilson_dirac(-2.0), 2, sites=sites * 2))
+    assert wrong.topology == "strong TI"
+    assert "not computed because no symmetry could be found: two atoms share a place" in wrong.notes[0]
+    (note,) = decide(measure(models.wilson_dirac(3.5), 2, without_sites="nobody said")).notes
+    assert note.startswith("Mirror Chern numbers were not computed because nobody said")
+    assert note.endswith("a crystalline insulator is not excluded.")
 
 
 def test_poor_wannier_functions_give_no_class() -> None:
