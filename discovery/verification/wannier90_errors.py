@@ -58,7 +58,8 @@ class _WinHandler(ErrorHandler):
         return keywords((Path(directory) / f"{self.seed}.win").read_text(encoding="utf-8"))
 
     def _number(self, directory: str, key: str, default: float) -> float:
-        return float(self._win(directory).get(key, default))
+        # Fortran also writes 1.0d-6.
+        return float(str(self._win(directory).get(key, default)).lower().replace("d", "e"))
 
     def _energies(self, directory: str) -> np.ndarray:
         return np.sort(read_eig(Path(directory) / f"{self.seed}.eig"), axis=1)

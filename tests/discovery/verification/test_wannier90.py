@@ -114,8 +114,9 @@ def test_a_plan_becomes_the_hamiltonian_of_its_crystal(tmp_path: Path) -> None:
         ({"dis_win_max": 3.0}, "as wide as the bands allow", "dis_win_max"),
         ({"dis_num_iter": 3}, "more iterations", "dis_num_iter"),
         ({"num_bands": 7}, "bands of the overlaps", "num_bands"),
+        ({"num_bands": None}, "bands of the overlaps", "num_bands"),
     ],
-    ids=["frozen", "outer", "disentanglement", "bands"],
+    ids=["frozen", "outer", "disentanglement", "bands", "no bands"],
 )
 def test_a_wrong_win_is_cured(tmp_path: Path, edits: dict[str, object], action: str, keyword: str) -> None:
     prepare(tmp_path, plan(), **edits)
@@ -159,6 +160,15 @@ def rounded(text: str, error: float) -> str:
     lattice += error * np.random.default_rng(1).normal(size=(3, 3))
     return (
         f"{head}Ang\n" + "\n".join(" ".join(map(str, row)) for row in lattice) + f"\nend unit_cell_cart{tail}"
+    )
+
+
+@real
+def test_numbers_may_be_written_as_fortran_does(tmp_path: Path) -> None:
+    win = prepare(tmp_path, plan(), kmesh_tol="1.0d-6") / "s.win"
+    win.write_text(rounded(win.read_text(), 1e-5))
+    assert run_wannier90(tmp_path, "s", 2).corrections == (
+        "lengths that differ by rounding: kmesh_tol = 1e-05",
     )
 
 
