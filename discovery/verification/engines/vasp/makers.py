@@ -50,9 +50,11 @@ class TopologyVaspMaker(BaseVaspMaker):
             # jobflow's decorator keeps the function that it wraps under this name.
             response: Response = getattr(BaseVaspMaker.make, "original")(self, structure, prev_dir)  # noqa: B009
         finally:
-            for file in Path.cwd().glob("POTCAR*"):
-                if file.name != "POTCAR.spec":
-                    file.unlink()
+            # The next step's copy looks for one of the two, and only the names may stay.
+            if potcars := [file for file in Path.cwd().glob("POTCAR*") if file.name != "POTCAR.spec"]:
+                Path("POTCAR.spec").write_text("\n".join(generator.potcar_symbols) + "\n", encoding="utf-8")
+            for file in potcars:
+                file.unlink()
         return response
 
 

@@ -145,7 +145,7 @@ def test_a_relaxation_may_not_end_early(runner: Runner) -> None:
     text = (place / "vasprun.xml").read_text().replace('name="NSW">99<', 'name="NSW">2<')
     block = text[text.index("<calculation>") : text.index("</calculation>") + len("</calculation>")]
     (place / "vasprun.xml").write_text(text.replace(block, 2 * block))
-    with pytest.raises(StepError, match="0.002 eV/Å are left after 2 steps"):
+    with pytest.raises(StepError, match=r"0\.002 eV/Å are left after 2 steps"):
         runner.engine.parse("relax", place)
 
 
