@@ -136,25 +136,28 @@ def make_request(
 def write_request(request: Request) -> Request:
     """Keep the request in the candidate's directory and return it, with the time of the first one there.
 
-    A verification that goes on is the same one; another engine, preset or crystal begins a new one.
+    A verification that goes on is the same one, whatever was overridden; steps that this concerns run anew.
 
     Raises:
-        StepError: the directory holds something else.
+        StepError: the directory holds something else, or the work of another engine or preset.
     """
     from discovery.verification.collect import read_request
 
     directory = Path(request.directory)
-    if directory.exists() and any(directory.iterdir()) and not (directory / REQUEST).exists():
-        raise StepError(
-            f"{directory} holds files that are not of a verification", "Name another directory with -o."
-        )
-    directory.mkdir(parents=True, exist_ok=True)
-    try:
+    if directory.exists() and any(directory.iterdir()):
+        if not (directory / REQUEST).exists():
+            raise StepError(
+                f"{directory} holds files that are not of a verification", "Name another directory with -o."
+            )
         known = read_request(directory)
-    except StepError:
-        known = request
-    if (known.engine, known.preset, known.crystal) == (request.engine, request.preset, request.crystal):
+        theirs, ours = ((r.engine, r.preset.get("name")) for r in (known, request))
+        if theirs != ours:
+            raise StepError(
+                f"{directory} holds a verification by {theirs[0]} with preset {theirs[1]}",
+                "Name another directory with -o, or remove that one.",
+            )
         request = request.model_copy(update={"created": known.created})
+    directory.mkdir(parents=True, exist_ok=True)
     write_text(directory / REQUEST, request.model_dump_json(indent=2) + "\n")
     return request
 

@@ -107,7 +107,8 @@ def inputs_hash(step: str, request: Request, previous: Sequence[StepResult]) -> 
 
     Numbers of the crystal count to 1e-6, so that reading a file again changes nothing.
     """
-    sections = {"wannier": ["wannier"], "topology": ["topology"], "surfaces": ["topology"], "verdict": []}
+    # All that the preset says of the topology so far is how surfaces are drawn.
+    sections = {"wannier": ["wannier"], "topology": [], "surfaces": ["topology"], "verdict": []}
     engine = _section(request.engine, request.preset)
     wanted = sections.get(step, [engine, "wannier"] if step == "wannier_input" else [engine])
     chosen = _OPTIONS.get(step, {"hubbard", "magnetic"})

@@ -256,6 +256,15 @@ def test_foreign_files_are_left_alone(ask: Ask) -> None:
     assert (place / "thesis.tex").read_text() == "precious"
 
 
+def test_the_work_of_another_preset_is_left_alone(ask: Ask) -> None:
+    request = ask()
+    run_here(request)
+    other = request.model_copy(update={"preset": request.preset | {"name": "paper"}})
+    with pytest.raises(StepError, match="by .* with preset fast"):
+        run_here(other)
+    assert collect(Path(request.directory)).state == "verified"
+
+
 def test_one_process_at_a_time(ask: Ask) -> None:
     request = ask()
 
