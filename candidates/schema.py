@@ -74,8 +74,8 @@ class RunRow(Base):
 class CandidateRow(Base):
     """A `candidates.records.Candidate`, one column for each field.
 
-    Only ids of our own making are indexed: PostgreSQL refuses an index entry of more than 8 kB, and names from
-    files have no limit.
+    Only ids of our own making are indexed: PostgreSQL refuses an index entry of more than 8 kB, and names
+    from files have no limit.
     """
 
     __tablename__ = "candidates"
