@@ -260,7 +260,7 @@ def test_the_work_of_another_preset_is_left_alone(ask: Ask) -> None:
     request = ask()
     run_here(request)
     other = request.model_copy(update={"preset": request.preset | {"name": "paper"}})
-    with pytest.raises(StepError, match="by .* with preset fast"):
+    with pytest.raises(StepError, match=r"by .* with preset fast"):
         run_here(other)
     assert collect(Path(request.directory)).state == "verified"
 
