@@ -56,6 +56,7 @@ class WannierPlan:
         outer: outer energy window in eV.
         frozen: frozen energy window in eV.
         seed: name of the files.
+        time_reversal: whether the crystal has it, so that bands come in Kramers pairs.
         notes: why, one sentence for each decision.
 
     Raises:
@@ -74,6 +75,7 @@ class WannierPlan:
     outer: tuple[float, float]
     frozen: tuple[float, float]
     seed: str = "wannier90"
+    time_reversal: bool = True
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -85,10 +87,10 @@ class WannierPlan:
                 f"{self.num_wann} Wannier functions cannot hold {self.n_occupied} occupied bands and a gap",
                 "Project more shells (wannier.projections).",
             )
-        if self.n_occupied % 2:
+        if self.time_reversal and self.n_occupied % 2:
             raise PlanError(
                 f"{self.n_occupied} occupied bands split a Kramers pair: an odd number of electrons",
-                "There is no Z2 index to compute; a magnetic crystal needs another question.",
+                "There is no Z2 index to compute; a magnetic crystal is asked for with --magnetic.",
             )
         if self.n_bands - self.n_excluded < self.num_wann + 2:
             raise PlanError(
@@ -116,6 +118,7 @@ class WannierPlan:
         *,
         n_bands: int | None = None,
         seed: str = "wannier90",
+        time_reversal: bool = True,
     ) -> "WannierPlan":
         """Decide everything.
 
@@ -128,6 +131,7 @@ class WannierPlan:
             package: ``QE``, ``VASP6`` (6.2 and later) or ``VASP``.
             n_bands: bands of that run; None for those of ``eigenvalues``.
             seed: name of Wannier90's files.
+            time_reversal: False for a magnetic crystal.
 
         Raises:
             PlanError: with the reason and what to do.
@@ -180,6 +184,7 @@ class WannierPlan:
             outer=windows.outer,
             frozen=windows.frozen,
             seed=seed,
+            time_reversal=time_reversal,
             notes=(*reasons, *exclusion.notes, *windows.notes),
         )
 

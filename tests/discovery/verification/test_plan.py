@@ -202,6 +202,7 @@ def test_an_odd_number_of_electrons_is_refused() -> None:
     with pytest.raises(PlanError, match="11 occupied bands split a Kramers pair") as caught:
         decide(silver, ("Ag",), bands(groups, 11))
     assert "no Z2 index" in caught.value.remedy
+    assert decide(silver, ("Ag",), bands(groups, 11), time_reversal=False).n_occupied == 11
 
 
 def test_too_few_projections_are_refused() -> None:
