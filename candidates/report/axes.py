@@ -46,7 +46,7 @@ def _parts(label: str) -> Iterator[tuple[str, str, str] | str]:
 
 def html_label(label: str, surface: bool = False) -> str:
     """Return a label of a k-point for Plotly: ``GAMMA`` → Γ, ``H_2`` → H₂, and barred on a surface."""
-    bar = "\u0304" if surface else ""
+    bar = "\u0305" if surface else ""
     names = []
     for part in _parts(label):
         if isinstance(part, str):
@@ -78,7 +78,7 @@ def tex_text(text: str) -> str:
 
 def miller(index: Sequence[int]) -> str:
     """Return a Miller index as it is printed, minus signs above: (1 1̄ 0)."""
-    parts = [f"{abs(i)}\u0304" if i < 0 and i > -10 else str(i) for i in index]
+    parts = [f"{abs(i)}\u0305" if i < 0 and i > -10 else str(i) for i in index]
     return f"({('' if all(abs(i) < 10 for i in index) else ' ').join(parts)})"
 
 

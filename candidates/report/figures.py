@@ -71,7 +71,7 @@ def band_figure(plot: BandPlot, title: str = "") -> "Figure":
     figure.add_hline(0.0, line={"color": "#777", "width": 1, "dash": "dash"}, layer="below")
     figure.update_yaxes(title_text=axes.ENERGY[plot.zero][0], range=[low, high], mirror=True)
     _ticks(figure, plot.ticks, plot.distance, False)
-    legend = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0}
+    legend = {"orientation": "h", "yanchor": "bottom", "y": 1.01, "xanchor": "right", "x": 1.0}
     figure.update_layout(title=str(escape(title)), template=TEMPLATE, legend=legend)
     return figure
 

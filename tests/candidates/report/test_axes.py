@@ -23,13 +23,13 @@ def test_labels_are_typeset_and_nothing_else_gets_through(label: str, html: str,
 
 
 def test_points_of_a_surface_are_barred() -> None:
-    assert axes.html_label("M", surface=True) == "M\u0304"
+    assert axes.html_label("M", surface=True) == "M\u0305"
     assert axes.tex_label("K", surface=True) == r"$\overline{\mathrm{K}}$"
 
 
 def test_negative_indices_stand_under_a_bar() -> None:
-    assert axes.miller((1, -1, 0)) == "(11\u03040)"
-    assert axes.miller((12, -1, 0)) == "(12 1\u0304 0)"
+    assert axes.miller((1, -1, 0)) == "(11\u03050)"
+    assert axes.miller((12, -1, 0)) == "(12 1\u0305 0)"
     assert axes.tex_miller((1, -1, 0)) == r"$(1\,\overline{1}\,0)$"
 
 

@@ -40,7 +40,7 @@ def test_spectra_share_one_scale_and_name_their_terminations() -> None:
     assert [trace.showscale for trace in figure.data] == [False, False, True]
     np.testing.assert_allclose(figure.data[0].z, sample_plots.surfaces()[2].log_weight)
     heads = [note.text for note in figure.layout.annotations]
-    assert heads == ["(11\u03040) surface", "(1\u030410) surface", "bulk, projected on (11\u03040)"]
+    assert heads == ["(11\u03050) surface", "(1\u030510) surface", "bulk, projected on (11\u03050)"]
 
 
 def test_planes_carry_their_index() -> None:
