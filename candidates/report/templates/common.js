@@ -54,6 +54,7 @@ const standalone = (image) => {   // a copy on white paper that needs no style s
   const [, , width, height] = image.getAttribute("viewBox").split(" ").map(Number);
   for (const [name, value] of [["xmlns", "http://www.w3.org/2000/svg"], ["width", width], ["height", height]])
     copy.setAttribute(name, value);
+  for (const name of ["class", "id"]) copy.removeAttribute(name);
   copy.prepend(svg("rect", { width, height, fill: "#ffffff" }));
   stage.remove();
   return { text: new XMLSerializer().serializeToString(copy), width, height };
