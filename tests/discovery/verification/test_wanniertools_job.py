@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from discovery.verification.engines import StepError
+from discovery.verification.inputs import wt_plan
+from discovery.verification.wannier90 import run_wannier90
 from discovery.verification.wanniertools_job import run_wt
+from discovery.wannier.hr import read_model
 from discovery.wannier.wanniertools import write_wt_in
+from tests.discovery.verification.test_wannier90 import INDICES, plan, prepare
 from tests.discovery.wannier.wanniertools.plans import antimony
+from tests.discovery.wannier90_files import PROGRAM
 
 WT = shutil.which(os.environ.get("DISCOVER_WT", "wt.x"))
 PLANE = "k1=0.5, k2-k3 plane:            "
@@ -53,6 +58,16 @@ def test_wt_without_its_hamiltonian_is_told(folder: Path) -> None:
     (folder / "s_hr.dat").unlink()
     with pytest.raises(StepError, match=r"WtValidator|return code"):
         run_wt(folder, command=(WT,), stalled_s=20)
+
+
+@real
+@pytest.mark.skipif(PROGRAM is None, reason="needs wannier90.x (Debian: wannier90)")
+def test_wt_finds_the_index_of_a_plans_hamiltonian(tmp_path: Path) -> None:
+    """One plan: wannier90.x makes the Hamiltonian, and wt.x reads it in the order of spins it is told."""
+    assert WT
+    run_wannier90(prepare(tmp_path, plan()), "s", 2)
+    (tmp_path / "wt.in").write_text(write_wt_in(wt_plan(plan(), read_model(tmp_path), (0, 0, 1)), ["z2"]))
+    assert run_wt(tmp_path, command=(WT,)).output.indices == INDICES
 
 
 @pytest.mark.shared
