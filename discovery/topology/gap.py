@@ -1,7 +1,7 @@
 """The gap between bands N and N + 1: minimised, not only sampled."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -40,6 +40,7 @@ class GapResult:
         minima_ev: (m,) gaps there.
         degenerate_fraction: share of the mesh where the direct gap is below ``closed_below_ev``; about one
             where N cuts through a degenerate pair.
+        on_mesh: direct gaps on the mesh, in eV.
     """
 
     n_occupied: int
@@ -56,6 +57,7 @@ class GapResult:
     minima: np.ndarray
     minima_ev: np.ndarray
     degenerate_fraction: float
+    on_mesh: np.ndarray = field(repr=False)
 
     @property
     def overlap(self) -> bool:
@@ -126,6 +128,7 @@ def find_gap(
         minima=wrap(k_gap),
         minima_ev=np.sqrt(squared),
         degenerate_fraction=float((direct < closed_below_ev).mean()),
+        on_mesh=direct,
     )
 
 

@@ -9,11 +9,15 @@ from discovery.topology.crossings import Crossing, NodalLine, follow, refine
 from discovery.topology.descent import minimise
 from discovery.topology.flux import box_flux
 from discovery.topology.gap import gaps
+from discovery.topology.monopoles import charged_cells, close_in, inside
 from discovery.topology.tightbinding import TightBinding
 from discovery.topology.zone import active_axes, band_symmetries, directions, distance, wrap
 
 SYMMETRIC_EV = 0.02
 """How well Wannier functions keep the symmetry of bands N and N + 1, for copies of a node, in eV."""
+
+NOISE = 1e-3
+"""And for leaving copies out of a search, in eV."""
 
 RADIUS = 0.02
 """Size in 1/Å of the surface around a node, where its neighbours leave room."""
@@ -64,6 +68,7 @@ class NodeSearch:
         self.lines: list[NodalLine] = []
         self.surface = False
         self.suspects: list[tuple[np.ndarray, np.ndarray]] = []
+        self.unexplained = 0
         self._charges: dict[bytes, tuple[int, float, float]] = {}
         axes = active_axes(model)
         self.dimensions = len(axes)
@@ -93,6 +98,46 @@ class NodeSearch:
         """Return (m, 3) where symmetries of the bands put further copies of the points."""
         k = np.array([point.k for point in self.points]).reshape(-1, 3)
         return np.concatenate([k @ matrix for matrix in self.symmetries])
+
+    def add_charged(self, direct: np.ndarray) -> None:
+        """Add nodes of the cells of a mesh whose charge no node explains yet; count the cells left over.
+
+        Args:
+            direct: (n1, n2, n3) direct gaps on the mesh in eV.
+        """
+        self.unexplained = 0
+        if self.dimensions < 3 or self._paired():
+            return
+        size = np.array(direct.shape)
+        radius = 0.1 * float(min(np.linalg.norm(self.model.reciprocal, axis=1) / size))
+        basis = directions(self.model) @ np.linalg.inv(self.model.reciprocal)
+        edge = slice(self.n - 1, self.n + 1)
+        symmetries = band_symmetries(self.model, NOISE, edge)
+        for cell in charged_cells(self.model, self.n, direct, symmetries):
+            if self.lines or self.surface:
+                return
+            if self._holds(cell, size):
+                continue
+            middle = close_in(self.model, self.n, cell, size)
+            if middle is None:
+                continue
+            self.add(np.stack([middle, *self._lowest(middle[None], radius, basis)]))
+            self.add(self.images())
+            self.unexplained += not self._holds(cell, size)
+
+    def _paired(self) -> bool:
+        """Tell whether bands are twofold everywhere, by inversion and time reversal: nodes have no charge."""
+        if self.model.n_orbitals % 2 or self.n % 2:
+            return False
+        energies = self.model.bands(np.random.default_rng(0).random((4, 3)))
+        return bool((energies[:, 1::2] - energies[:, ::2]).max() < self.tolerance)
+
+    def _holds(self, cell: np.ndarray, size: np.ndarray) -> bool:
+        k = np.array([point.k for point in self.points]).reshape(-1, 3)
+        return bool(inside(cell, size, k).any())
+
+    def _lowest(self, starts: np.ndarray, radius: float, basis: np.ndarray) -> np.ndarray:
+        return minimise(lambda k: gaps(self.model, k, self.n) ** 2, starts, radius, basis)[0]
 
     def _known(self, found: Crossing) -> bool:
         flat = found.slopes[-1] < 0.01 * found.slopes[0] + 1e-9
@@ -191,7 +236,7 @@ class NodeSearch:
         starts = np.concatenate([k + corners @ edges @ to_fractional for k, edges in self.suspects])
         size = max(float(np.abs(edges).max()) for _, edges in self.suspects)
         basis = directions(self.model) @ to_fractional
-        return minimise(lambda k: gaps(self.model, k, self.n) ** 2, starts, 0.3 * size, basis)[0]
+        return self._lowest(starts, 0.3 * size, basis)
 
     def _copies(self, nodes: list[Node]) -> list[int]:
         numbers = list(range(len(nodes)))

@@ -70,6 +70,7 @@ def find_nodes(
         return NodesResult("metal", (), (), gap, None, True, reason)
     search = NodeSearch(model, n_occupied, closed_below_ev)
     search.add(gap.minima[gap.minima_ev < 100 * closed_below_ev])
+    search.add_charged(gap.on_mesh)
     if not (gap.closed or search.points or search.lines):
         opening = f"direct gap of {1e3 * gap.direct_min_ev:.3g} meV"
         if gap.overlap:
@@ -84,7 +85,7 @@ def find_nodes(
     search.add(search.images())
     nodes = search.nodes()
     size = gap.mesh
-    while not search.lines and (search.suspects or _net(nodes) not in (0, None)):
+    while not search.lines and (search.suspects or search.unexplained or _net(nodes) not in (0, None)):
         search.add(search.beside_suspects())
         size = _finer(size)
         if np.prod(size) > min(FINEST, FINEST_WORK / model.n_orbitals**2):
@@ -93,6 +94,7 @@ def find_nodes(
         again = find_gap(model, n_occupied, size, closed_below_ev)
         search.add(again.minima[again.minima_ev < 100 * closed_below_ev])
         search.add(search.images())
+        search.add_charged(again.on_mesh)
         nodes = search.nodes()
     return _classify(search, nodes, gap)
 
@@ -110,7 +112,7 @@ def _net(nodes: list[Node]) -> int | None:
 
 def _classify(search: NodeSearch, nodes: list[Node], gap: GapResult) -> NodesResult:
     net = _net(nodes)
-    known = net == 0 or search.dimensions < 3
+    known = (net == 0 and not search.unexplained) or search.dimensions < 3
     lines = tuple(search.lines)
     kind: Kind
     if search.surface:

@@ -67,18 +67,23 @@ def band_symmetries(
     return kept[same]
 
 
-def bands_on_mesh(model: TightBinding, size: tuple[int, int, int], symmetries: np.ndarray) -> np.ndarray:
-    """Return (n1, n2, n3, n) energies on a mesh, each star of points diagonalised once."""
+def representatives(size: tuple[int, int, int], symmetries: np.ndarray) -> np.ndarray:
+    """Return (n1 n2 n3,) for each point of a mesh the first of those that symmetries make of it."""
     grid = np.indices(size).reshape(3, -1).T
     sizes = np.array(size)
-    representative = np.arange(len(grid))
+    first = np.arange(len(grid))
     for matrix in symmetries:
         scaled = matrix * sizes[None, :] / sizes[:, None]
         if np.abs(scaled - np.rint(scaled)).max() < 1e-9:
             image = (grid @ np.rint(scaled).astype(int)) % sizes
-            representative = np.minimum(representative, np.ravel_multi_index(tuple(image.T), size))
-    unique, place = np.unique(representative, return_inverse=True)
-    k = grid[unique] / sizes
+            first = np.minimum(first, np.ravel_multi_index(tuple(image.T), size))
+    return first
+
+
+def bands_on_mesh(model: TightBinding, size: tuple[int, int, int], symmetries: np.ndarray) -> np.ndarray:
+    """Return (n1, n2, n3, n) energies on a mesh, each star of points diagonalised once."""
+    unique, place = np.unique(representatives(size, symmetries), return_inverse=True)
+    k = mesh_points(size)[unique]
     energies = np.concatenate([model.bands(part) for part in chunks(k)])
     return energies[place].reshape(*size, model.n_orbitals)
 

@@ -78,7 +78,8 @@ def _hoppings(places: np.ndarray, values: np.ndarray, degeneracies: np.ndarray, 
     """Return (n_cells, n, n) matrices from (n_cells, n²) values at their places."""
     result = np.empty(values.shape, dtype=complex)
     np.put_along_axis(result, places, values, axis=1)
-    return result.reshape(-1, n, n) / degeneracies[:, None, None]
+    with np.errstate(invalid="ignore"):  # what is not finite is refused with the model
+        return result.reshape(-1, n, n) / degeneracies[:, None, None]
 
 
 def _build(

@@ -59,6 +59,11 @@ def plan_for(
     """
     surface, slab_path = surface_cards(model.lattice, miller)
     a, b, c = (_vector(row) for row in model.lattice)
+    computed: dict[str, Any] = {
+        "slab_path": slab_path,
+        "bulk_path": bulk_lines(model.lattice, atoms, settings.get("time_reversal", True)),
+        "principal_layers": principal_layers(model, surface),
+    }
     plan = WtPlan(
         hamiltonian=hamiltonian,
         package=package,
@@ -70,14 +75,7 @@ def plan_for(
         fermi_energy=fermi_energy(model, n_occupied, mesh) if fermi is None else fermi,
         surface=surface,
         centres=centres_spin_up_first(model, package if spin_orbit else "VASP"),
-        **(
-            {
-                "slab_path": slab_path,
-                "bulk_path": bulk_lines(model.lattice, atoms, settings.get("time_reversal", True)),
-                "principal_layers": principal_layers(model, surface),
-            }
-            | settings
-        ),
+        **(computed | settings),
     )
     check_hamiltonian(plan, model, mesh)
     return plan

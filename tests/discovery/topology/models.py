@@ -120,7 +120,11 @@ def fu_kane_mele_indices(bonds: Sequence[float]) -> tuple[int, int, int, int]:
 
 
 def weyl(k0: float = 0.2, m: float | None = None) -> TightBinding:
-    """Two-band Weyl semimetal with nodes at (0, 0, ±k0); with m = cos 2πk0 > 1 they are gone."""
+    """Two-band Weyl semimetal, mass 2 − m − cos kx − cos ky + cos kz with m = cos 2πk0: nodes (0, 0, ±k0).
+
+    Any other m may be given: for −1 < m < 1 two nodes on kx = ky = 0 where cos 2πkz = m, for 1 < m < 3 four
+    on (½, 0) and (0, ½) where it is m − 2, for 3 < m < 5 two on (½, ½) where it is m − 4; a gap otherwise.
+    """
     level = np.cos(2 * np.pi * k0) if m is None else m
     hops: list[Hop] = [
         (0, 0, (1, 0, 0), 0.5 / 1j * X - 0.5 * Z),

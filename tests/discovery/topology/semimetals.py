@@ -159,3 +159,35 @@ def weyl_between_insulators(m: float) -> TightBinding:
         hops.append((0, 0, cell, 0.5 * curve * mass + 0.5 / 1j * velocity * np.kron(X, s)))
     broken = sum(b * np.kron(Y, s) for b, s in zip((0.20, 0.12, 0.324), (X, Y, Z), strict=True))
     return assemble(CUBIC, np.zeros((1, 3)), [m * mass + broken], hops)
+
+
+def tangled(seed: int, n: int, time_reversal: bool = False) -> TightBinding:
+    """Random hoppings to neighbours without any gap: dozens of Weyl points, many near each other."""
+    rng = np.random.default_rng(seed)
+    flip = np.kron(np.eye(n // 2), 1j * Y)
+    terms = {}
+    for cell in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, -1)):
+        block = rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n))
+        block *= 1.0 if sum(map(abs, cell)) < 2 else 0.5
+        if time_reversal:
+            block = 0.5 * (block + flip @ block.conj() @ flip.T)
+        terms[cell] = block if any(cell) else 0.5 * (block + block.conj().T)
+    return from_harmonics(terms)
+
+
+def multiplied(model: TightBinding, factors: tuple[int, int, int]) -> TightBinding:
+    """Make k run so many times through the zone: as many copies of every node, evenly spaced."""
+    cells = model.cells * np.array(factors)
+    return TightBinding(model.lattice, cells, model.hoppings, model.centres)
+
+
+def threefold() -> TightBinding:
+    """S·sin k of spin 1, N = 1: eight points where three bands meet, of charge ±2."""
+    root = np.sqrt(0.5)
+    spin = [
+        root * np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]),
+        root * np.array([[0, -1j, 0], [1j, 0, -1j], [0, 1j, 0]]),
+        np.diag([1.0, 0.0, -1.0]),
+    ]
+    axes = np.eye(3, dtype=int)
+    return from_harmonics({tuple(axes[i].tolist()): 0.5 / 1j * s for i, s in enumerate(spin)})
