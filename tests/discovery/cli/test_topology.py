@@ -171,6 +171,21 @@ def test_bands_far_from_the_functional_decide_nothing(tmp_path: Path) -> None:
         assert re.search(rf"Wannier bands .* {1e3 * shift:g} meV", result.output)
 
 
+def test_long_work_is_announced_and_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    file = write_model(tmp_path / "model", models.atomic_limit())
+    monkeypatch.setattr("discovery.cli.topology_pictures.LONG", 0.0)
+    monkeypatch.setattr("discovery.topology.surface_views.look", stop)
+    result = runner.invoke(app, ["topology", str(file), "-n", "2", "-o", str(tmp_path / "out")])
+    assert result.exit_code == 130
+    assert "surface 001: up to" in result.stderr
+    assert "--surface none leaves surfaces out" in result.stderr
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    assert left == {"verdict.json", *(f"{n}.{kind}" for n in ("bands", "wilson") for kind in ("html", "png"))}
+
+
 @pytest.mark.parametrize(
     ("text", "index"),
     [
