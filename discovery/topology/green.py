@@ -31,19 +31,18 @@ JUDGED = 64
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class SurfaceSpectrum:
+@dataclass(frozen=True, kw_only=True)
+class Spectra:
     """Spectral functions −Im tr G/π of the outermost layers of half crystals, and of one layer in the bulk.
+
+    Their shape (...) is that of the points: (n_k, n_e) along a path, (n_1, n_2) on a grid at one energy.
 
     Attributes:
         surface: the cell of the surface.
-        k: (n_k, 2) fractional in-plane reciprocal coordinates.
-        distance: (n_k,) along the path in 1/Å.
-        labels: distances in 1/Å and names of the corners of the path; none where k was given.
-        energies: (n_e,) in eV.
-        top: (n_k, n_e) in states/eV, the surface whose outer normal is the Miller index's.
-        bottom: (n_k, n_e) the opposite surface.
-        bulk: (n_k, n_e) one layer in the infinite crystal: the bulk's spectrum projected on the surface zone.
+        k: (n_1, ..., 2) fractional in-plane reciprocal coordinates.
+        top: (...) in states/eV, the surface whose outer normal is the Miller index's.
+        bottom: (...) the opposite surface.
+        bulk: (...) one layer in the infinite crystal: the bulk's spectrum projected on the surface zone.
         eta: broadening in eV (half width at half maximum).
         principal_layers: layers in one principal layer.
         neglected: bound in eV on the shift of levels by the hoppings over more layers, which are left out.
@@ -51,42 +50,40 @@ class SurfaceSpectrum:
 
     surface: SurfaceLattice
     k: np.ndarray
+    top: np.ndarray
+    bottom: np.ndarray
+    bulk: np.ndarray
+    eta: float
+    principal_layers: int
+    neglected: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurfaceSpectrum(Spectra):
+    """Spectra along a path: ``k`` is (n_k, 2), ``top``, ``bottom`` and ``bulk`` are (n_k, n_e).
+
+    Attributes:
+        distance: (n_k,) along the path in 1/Å.
+        labels: distances in 1/Å and names of the corners of the path; none where k was given.
+        energies: (n_e,) in eV.
+    """
+
     distance: np.ndarray
     labels: Labels
     energies: np.ndarray
-    top: np.ndarray
-    bottom: np.ndarray
-    bulk: np.ndarray
-    eta: float
-    principal_layers: int
-    neglected: float
 
 
-@dataclass(frozen=True)
-class FermiArcs:
-    """Spectral functions at one energy over a part of the surface Brillouin zone.
+@dataclass(frozen=True, kw_only=True)
+class FermiArcs(Spectra):
+    """Spectra at one energy over a part of the surface zone: ``k`` is (n_1, n_2, 2), the others (n_1, n_2).
 
     Attributes:
-        surface: the cell of the surface.
-        k: (n_1, n_2, 2) fractional in-plane reciprocal coordinates.
-        cartesian: (n_1, n_2, 2) the same in 1/Å in the rotated frame of the surface.
+        cartesian: (n_1, n_2, 2) k in 1/Å in the rotated frame of the surface.
         energy: in eV.
-        top, bottom, bulk: (n_1, n_2) in states/eV, as in ``SurfaceSpectrum``.
-        eta: broadening in eV.
-        principal_layers: layers in one principal layer.
-        neglected: bound in eV on the shift of levels by the hoppings over more layers, which are left out.
     """
 
-    surface: SurfaceLattice
-    k: np.ndarray
     cartesian: np.ndarray
     energy: float
-    top: np.ndarray
-    bottom: np.ndarray
-    bulk: np.ndarray
-    eta: float
-    principal_layers: int
-    neglected: float
 
 
 def surface_spectrum(
@@ -126,7 +123,17 @@ def surface_spectrum(
     number, neglected = _principal(stack, k, eta if tolerance is None else tolerance)
     bottom, top, bulk = _spectra(stack, k, energies, eta, number, workers, on_progress)
     return SurfaceSpectrum(
-        stack.surface, k, distance, labels, energies, top, bottom, bulk, eta, number, neglected
+        surface=stack.surface,
+        k=k,
+        distance=distance,
+        labels=labels,
+        energies=energies,
+        top=top,
+        bottom=bottom,
+        bulk=bulk,
+        eta=eta,
+        principal_layers=number,
+        neglected=neglected,
     )
 
 
@@ -160,8 +167,18 @@ def fermi_arcs(
     number, neglected = _principal(stack, flat, eta if tolerance is None else tolerance)
     found = _spectra(stack, flat, np.array([energy]), eta, number, workers, on_progress)
     bottom, top, bulk = (part.reshape(grid) for part in found)
-    cartesian = k @ stack.surface.reciprocal
-    return FermiArcs(stack.surface, k, cartesian, energy, top, bottom, bulk, eta, number, neglected)
+    return FermiArcs(
+        surface=stack.surface,
+        k=k,
+        cartesian=k @ stack.surface.reciprocal,
+        energy=energy,
+        top=top,
+        bottom=bottom,
+        bulk=bulk,
+        eta=eta,
+        principal_layers=number,
+        neglected=neglected,
+    )
 
 
 def _principal(stack: Layers, k: np.ndarray, tolerance: float) -> tuple[int, float]:
