@@ -243,6 +243,15 @@ def test_a_density_that_does_not_converge_then_either(
 
 
 @pytest.mark.usefixtures("pw")
+def test_hubbard_on_an_element_that_has_none_is_a_plain_refusal(silicon: Structure, tmp_path: Path) -> None:
+    options = Options(hubbard={"Si": 2.0})
+    directory = write("static", silicon, tmp_path / "static", options=options)
+    with pytest.raises(StepError, match="not yet inserted") as refused:
+        make_engine("espresso").run("static", directory, {}, options)
+    assert "--hubbard" in refused.value.remedy
+
+
+@pytest.mark.usefixtures("pw")
 def test_output_that_was_cut_off_is_not_read(silicon: Structure, tmp_path: Path) -> None:
     root = tmp_path / "run"
     done("static", silicon, root)
@@ -252,3 +261,28 @@ def test_output_that_was_cut_off_is_not_read(silicon: Structure, tmp_path: Path)
         make_engine("espresso").parse("static", root / "static")
     with pytest.raises(StepError, match="cut off"):
         done("bands", silicon, root)
+
+
+def test_a_script_beside_the_inputs_runs_them_by_hand(
+    heads: Path, silicon: Structure, tmp_path: Path
+) -> None:
+    static = write("static_soc", silicon, tmp_path / "04-static-soc", options=Options(ranks=2))
+    assert "mpirun -np 2 pw.x -nk 2 -in pw.in > pw.out" in (static / "run.sh").read_text()
+    directory = write("parities", silicon, tmp_path / "06-parities", {"static_soc": static})
+    text = (directory / "run.sh").read_text()
+    assert "cp ../04-static-soc/out/crystal.save/data-file-schema.xml" in text
+    assert "irrep -code espresso -prefix out/crystal -kpoints 1,2,3,4,5,6,7,8 -IBend 8 > irrep.log" in text
+
+
+@pytest.mark.usefixtures("pw")
+def test_the_script_does_what_it_says(silicon: Structure, tmp_path: Path) -> None:
+    import os
+    import subprocess
+
+    static = write("static", silicon, tmp_path / "static")
+    bands = write("bands", silicon, tmp_path / "bands", {"static": static})
+    environment = os.environ | {"ESPRESSO_PSEUDO": os.environ["DISCOVER_PSEUDO_DIR"]}
+    for place in (static, bands):
+        done = subprocess.run(["sh", "run.sh"], cwd=place, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert "JOB DONE" in (bands / "projwfc.out").read_text()
