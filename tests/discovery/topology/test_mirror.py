@@ -206,7 +206,7 @@ def test_antimony_keeps_one_of_its_three_mirrors(shared: Path) -> None:
 
 
 def test_bismuth_selenide_has_minus_one(shared: Path) -> None:
-    """n_M = −1, as the literature has it (Rauch et al., Phys. Rev. Lett. 112, 016802 (2014))."""
+    """n_M = −1: odd, as ν₀ = 1 demands."""
     model = read_model(shared / "cases/Bi2Se3-wanniertools")
     sites = read_wt_sites(shared / "cases/Bi2Se3-wanniertools/z2/wt.in").atoms
     (result,) = mirror_chern_numbers(model, 18, sites)
