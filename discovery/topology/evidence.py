@@ -14,6 +14,9 @@ from discovery.topology.parities import ParityResult
 from discovery.topology.symmetries import TIME_REVERSAL, time_reversal_violation
 from discovery.topology.tightbinding import HamiltonianError, TightBinding
 
+DISTANCE = 0.03
+"""Distance in eV of Wannier bands from those of the density functional below E_F + 2 eV that is too large."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -30,6 +33,7 @@ class Evidence:
         mirrors: mirror Chern numbers; None where they were not computed, and
         without_mirrors: why not, where something stood against it.
         distance_ev: distance of Wannier bands from those of the density functional, where known.
+        distance_limit: what that must not exceed, eV.
         spread: largest spread of a Wannier function in Å², where known.
         spread_limit: V^(2/3) of the cell in Å²: a larger function does not fit into it.
     """
@@ -43,6 +47,7 @@ class Evidence:
     mirrors: tuple[MirrorChern, ...] | None = None
     without_mirrors: str = ""
     distance_ev: float | None = None
+    distance_limit: float = DISTANCE
     spread: float | None = None
     spread_limit: float = float("inf")
 
@@ -56,6 +61,7 @@ def measure(
     sites: Sequence[Site] | None = None,
     without_sites: str = "",
     distance_ev: float | None = None,
+    distance_limit: float = DISTANCE,
     spread: float | None = None,
     workers: int = 1,
 ) -> Evidence:
@@ -69,6 +75,7 @@ def measure(
         sites: atoms with orbitals in the order of the basis, for mirror Chern numbers; None computes none.
         without_sites: why there are no sites.
         distance_ev: distance of Wannier bands from those of the density functional, eV.
+        distance_limit: what that must not exceed, eV.
         spread: largest spread of a Wannier function, Å².
         workers: planes of Wilson loops computed at once.
 
@@ -108,6 +115,7 @@ def measure(
         mirrors=mirrors,
         without_mirrors=without_mirrors,
         distance_ev=distance_ev,
+        distance_limit=distance_limit,
         spread=spread,
         spread_limit=float(abs(np.linalg.det(model.lattice)) ** (2 / 3)),
     )

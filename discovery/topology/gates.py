@@ -9,9 +9,6 @@ from discovery.topology.wilson import PAIRING
 
 WILSON, PARITIES = "Wilson loops", "parities"
 
-DISTANCE = 0.03
-"""Distance in eV of Wannier bands from those of the density functional below E_F + 2 eV that is too large."""
-
 
 def gates(evidence: Evidence) -> list[Gate]:
     """Return every gate that was reached, with its number."""
@@ -120,12 +117,13 @@ def distance_gate(evidence: Evidence) -> Gate | None:
     """Return the gate of the Wannier bands, where their distance is known."""
     if evidence.distance_ev is None:
         return None
+    limit = evidence.distance_limit
     return Gate(
         name="Wannier bands",
         value=1e3 * evidence.distance_ev,
-        limit=1e3 * DISTANCE,
+        limit=1e3 * limit,
         unit="meV",
-        passed=evidence.distance_ev <= DISTANCE,
+        passed=evidence.distance_ev <= limit,
         what="distance from the bands of the density functional",
     )
 

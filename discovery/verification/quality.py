@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
+from discovery.topology.evidence import DISTANCE
+
 if TYPE_CHECKING:
     from discovery.topology.tightbinding import TightBinding
     from discovery.verification.eigenvalues import Eigenvalues
@@ -16,6 +18,10 @@ ABOVE = 2.0
 
 SMEARING = 0.1
 """eV over which states above that limit stop counting."""
+
+
+OF_GAP = 0.1
+"""Part of the functional's direct gap up to which a distance is not too large: it does not close that gap."""
 
 
 class BandsDifferError(ValueError):
@@ -41,12 +47,14 @@ class BandDistance:
         largest: the largest difference below the limit, eV.
         largest_at: where that is, in eV from the Fermi energy.
         largest_filled: the largest difference of a filled band, eV.
+        limit: what ``eta`` must not exceed, eV.
     """
 
     eta: float
     largest: float
     largest_at: float
     largest_filled: float
+    limit: float
 
 
 def band_distance(
@@ -92,4 +100,5 @@ def band_distance(
         largest=float(difference[place]),
         largest_at=float(wanted[place] - fermi),
         largest_filled=float(difference[:, :n_filled].max()),
+        limit=max(DISTANCE, OF_GAP * bands.direct_gap),
     )

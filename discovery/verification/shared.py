@@ -69,7 +69,7 @@ class TopologyMaker(StepMaker):
 
     def work(self, request: Request, previous: list[StepResult], directory: Path) -> dict[str, Any]:
         """Measure gap, nodes, indices and gates, and write the verdict they allow."""
-        from discovery.topology.evidence import measure
+        from discovery.topology.evidence import DISTANCE, measure
         from discovery.topology.plots import wilson_plots
         from discovery.topology.tightbinding import HamiltonianError
         from discovery.topology.verdict import decide
@@ -81,12 +81,12 @@ class TopologyMaker(StepMaker):
         assert plan is not None
         by_name = {result.name: result for result in previous}
         numbers: dict[str, float] = {}
-        distance = None
+        distance, limit = None, DISTANCE
         model = _model(places["wannier"])
         above = min(ABOVE, by_name["wannier"].numbers.get(FROZEN, ABOVE))
         if "bands_soc" in places:
             found = _distance(model, engine, places["bands_soc"], plan.n_excluded, above)
-            distance = found.eta
+            distance, limit = found.eta, found.limit
             numbers = {
                 "band distance (meV)": 1e3 * found.eta,
                 "largest of a filled band (meV)": 1e3 * found.largest_filled,
@@ -103,6 +103,7 @@ class TopologyMaker(StepMaker):
                 parities=parities,
                 sites=sites_of(plan),
                 distance_ev=distance,
+                distance_limit=limit,
                 spread=by_name["wannier"].numbers.get("largest spread (Å²)"),
             )
         except HamiltonianError as error:

@@ -192,7 +192,7 @@ def test_a_metal_stops_after_its_bands(ask: Ask, set_faults: Set) -> None:
 
 
 @pytest.mark.parametrize(
-    ("faults", "gate"), [({"spread": 99.0}, "spread"), ({"m_wannier": 2.1}, "Wannier bands")]
+    ("faults", "gate"), [({"spread": 99.0}, "spread"), ({"m_wannier": 2.5}, "Wannier bands")]
 )
 def test_poor_wannier_functions_decide_nothing(
     ask: Ask, set_faults: Set, faults: dict[str, Any], gate: str

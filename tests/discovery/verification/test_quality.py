@@ -30,6 +30,9 @@ def test_distance_is_measured_where_it_counts() -> None:
     assert 0.04 / np.sqrt(160) < found.eta < 0.04 / np.sqrt(80)
     shifted = band_distance(model, functional(np.hstack([deep, own - 0.025, high]), 4), 2)
     assert shifted.eta == pytest.approx(0.025)
+    gap = (own[:, 2] - own[:, 1]).min()
+    assert shifted.limit == pytest.approx(gap / 10)
+    assert gap > 1
     far = own.copy()
     far[:, 2:] += np.where(own[:, 2:] > 3.2, 0.5, 0.0)  # above E_F + 2 eV nobody promised anything
     high_up = band_distance(model, functional(np.hstack([deep, far, high]), 4), 2)
