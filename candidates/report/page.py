@@ -17,7 +17,7 @@ from candidates.verification import Verification
 REFUSED_SHOWN = 1000
 """Refused crystals that the page lists; run.json has all."""
 
-PAGE_SIZE = 100
+PAGE_SIZE = 50
 """Rows that the table shows before one asks for more: browsers lay out long tables slowly."""
 
 PAGES = 50

@@ -21,6 +21,9 @@ from candidates.verification import BandPlot, SurfacePlot, WilsonPlot
 ORBITALS = 4
 """Orbitals that are drawn: those with most weight near the gap."""
 
+ENERGY = {"Fermi energy": "E − E_F, eV", "valence top": "E − E_v, eV"}
+"""Title of the energy axis."""
+
 _SUBSCRIPT = re.compile(r"<sub>(\d+)</sub>")
 _LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -86,15 +89,14 @@ def bands(plot: BandPlot, names: Sequence[str], marked: Sequence[Inversion] = ()
     clip = f"clip-{kind}"
     svg.add(svg.add(image, "clipPath", id=clip), "rect", x=46, y=10, width=394, height=330)
     panel.frame(image)
-    edges = axes.band_edges(plot)
+    _special_points(image, panel, plot.ticks, False)
+    panel.y_axis(image, ENERGY[plot.zero])
     inner = svg.add(image, "g", clip_path=f"url(#{clip})")
-    if edges:
+    if edges := axes.band_edges(plot):
         svg.add(
             inner, "rect", class_="gap", x=46, y=round(panel.up(edges[1]), 2), width=394,
             height=round(panel.up(edges[0]) - panel.up(edges[1]), 2),
         )  # fmt: skip
-    _special_points(image, panel, plot.ticks, False)
-    panel.y_axis(image, "E − E" + ("v" if plot.zero == "valence top" else "F") + ", eV")
     svg.add(inner, "path", class_="zero", d=f"M46 {panel.up(0):.1f}h394")
     x = [panel.across(d) for d in plot.distance]
     shown = [i for i, band in enumerate(plot.energies) if max(band) > low and min(band) < high]
@@ -108,7 +110,9 @@ def bands(plot: BandPlot, names: Sequence[str], marked: Sequence[Inversion] = ()
             for i in chosen
             for run in axes.pieces(plot.distance)
         )
-        svg.add(inner, "path", class_="band filled" if filled else "band", d=d)
+        svg.add(
+            inner, "path", class_="band" + (" filled" if filled else "") + (" plain" if names else ""), d=d
+        )
     for inversion in marked if plot.spin_orbit else ():
         n = int(np.argmin(np.abs(np.array(plot.distance) - inversion.distance)))
         for i in (plot.n_occupied - 1, plot.n_occupied):
@@ -131,7 +135,7 @@ def wilson(plots: Sequence[WilsonPlot]) -> Markup:
     rows = -(-len(ordered) // columns)
     wide, high = 210, 196
     image = svg.picture(
-        34 + columns * wide, rows * high + 34,
+        34 + columns * wide, rows * high + 16,
         "Wannier charge centres on " + ", ".join(p.plane for p in ordered), class_="plot wilson",
     )  # fmt: skip
     for i, plot in enumerate(ordered):
@@ -155,7 +159,7 @@ def wilson(plots: Sequence[WilsonPlot]) -> Markup:
         svg.add(image, "path", class_="centres", d=svg.points(dots))
     svg.add(
         image, "text", "k over half the plane, in reciprocal vectors", class_="axis",
-        x=34 + columns * wide / 2, y=rows * high + 28, text_anchor="middle",
+        x=34 + columns * wide / 2, y=rows * high + 12, text_anchor="middle",
     )  # fmt: skip
     svg.add(
         image, "text", "charge centre", class_="axis", text_anchor="middle",
@@ -185,15 +189,14 @@ def surface(plots: Sequence[SurfacePlot]) -> Markup:
         )
         before, after = axes.panel_words(plot)
         svg.add(image, "text", f"{before}{axes.miller(axes.outer(plot))}{after}", class_="head", x=left, y=19)
+        if i == 0:
+            panel.y_axis(image, ENERGY[plot.zero])
         svg.add(
             image, "image", x=left, y=28, width=wide - 16, height=tall, preserveAspectRatio="none",
             href=_heat_map(plot, low, high),
         )  # fmt: skip
         _special_points(image, panel, plot.ticks, True)
-        if i == 0:
-            panel.y_axis(image, "E − E" + ("v" if plot.zero == "valence top" else "F") + ", eV")
-        else:
-            svg.add(image, "rect", class_="outline", x=left, y=28, width=wide - 16, height=tall)
+        svg.add(image, "rect", class_="outline", x=left, y=28, width=wide - 16, height=tall)
         svg.add(image, "path", class_="fermi", d=f"M{left} {panel.up(0):.1f}h{wide - 16}")
     _colour_bar(image, 46 + len(ordered) * wide, low, high, tall)
     return svg.markup(image)
@@ -246,7 +249,7 @@ def _weights(
             if step:
                 sizes.setdefault(step, []).append((x[n], panel.up(plot.energies[i][n])))
     for step, dots in sorted(sizes.items()):
-        svg.add(into, "path", class_=f"orbital o{number}", stroke_width=2.0 * step, d=svg.points(dots))
+        svg.add(into, "path", class_=f"orbital o{number}", stroke_width=1.1 * step, d=svg.points(dots))
 
 
 def _heat_map(plot: SurfacePlot, low: float, high: float) -> str:

@@ -117,14 +117,14 @@ class Axes:
                 text_anchor="end",
             )
         x, y = self.left - gap, self.top + self.height / 2
-        add(
-            into,
-            "text",
-            title,
-            class_="axis",
-            transform=f"translate({x:g} {y:g}) rotate(-90)",
-            text_anchor="middle",
-        )
+        name = add(
+            into, "text", class_="axis", text_anchor="middle", transform=f"translate({x:g} {y:g}) rotate(-90)"
+        )  # fmt: skip
+        head, _, rest = title.partition("_")
+        name.text = plain(head)
+        if rest:  # a letter after an underscore is set low
+            add(name, "tspan", rest[0], dy=3, font_size="0.75em")
+            add(name, "tspan", rest[1:], dy=-3)
 
 
 def _texts(attributes: dict[str, Any]) -> dict[str, str]:

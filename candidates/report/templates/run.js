@@ -32,6 +32,19 @@ addEventListener("DOMContentLoaded", () => {
     if (!sortKeys.has(key)) sortKeys.set(key, (sorters[key] || (() => D[key]))());
     return sortKeys.get(key);
   };
+  const orders = new Map();
+  const ordered = (key, down) => {   // sorted once in each direction; equals by rank, unknown ones last
+    const name = key + down;
+    if (!orders.has(name)) {
+      const values = sortKey(key), known = [], unknown = [];
+      for (let i = 0; i < N; i += 1) (values[i] === null ? unknown : known).push(i);
+      const numbers = Float64Array.from(values, (v) => v ?? 0);
+      const sign = down ? -1 : 1;
+      known.sort((a, b) => sign * (numbers[a] - numbers[b]) || a - b);
+      orders.set(name, known.concat(unknown));
+    }
+    return orders.get(name);
+  };
   let texts = null;
   const searchable = () => texts ??= D.id.map((id, i) => [D.formula[i], coded("symbol", i)[0], D.spacegroup[i],
     D.crystal[i], id, coded("system", i), coded("pointgroup", i)[0], coded("known", i), coded("status", i),
@@ -200,7 +213,7 @@ addEventListener("DOMContentLoaded", () => {
   // ---- sorting and showing: only the rows that are shown are in the document
   const state = { key: "rank", down: false, limit: D.size };
   const visible = () => [...names.values()].filter((column) => column.shown);
-  let order = D.id.map((_, i) => i), fitting = order;
+  let order = ordered("rank", false), fitting = order;
   const show = () => {
     const shown = fitting.slice(0, state.limit);
     tbody.replaceChildren(...shown.flatMap((i) => (open.has(i) ? [row(i), inside.get(i)] : [row(i)])));
@@ -228,12 +241,7 @@ addEventListener("DOMContentLoaded", () => {
   };
   const sort = (key, down) => {
     Object.assign(state, { key, down, limit: D.size });
-    const values = sortKey(key), sign = down ? -1 : 1;
-    order.sort((a, b) => {
-      const [x, y] = [values[a], values[b]];
-      if (x === null || y === null) return (x === null) - (y === null) || D.rank[a] - D.rank[b];   // unknown ones last
-      return sign * (x - y) || D.rank[a] - D.rank[b];
-    });
+    order = ordered(key, down);
     heads();
     filter();
   };
@@ -493,7 +501,10 @@ addEventListener("DOMContentLoaded", () => {
   at("controls").hidden = false;
   recall();
   offerFigures(`run-${D.run}`.replace(/[^A-Za-z0-9-]/g, "_"));
-  (window.requestIdleCallback || setTimeout)(() => { searchable(); for (const key of ["formula", "labels", "known"]) sortKey(key); });
+  const chores = [searchable, ...visible().flatMap(({ key, first }) => [() => ordered(key, first === "desc"), () => ordered(key, first !== "desc")])];
+  const idle = window.requestIdleCallback || ((work) => setTimeout(work, 20));
+  const next = () => { chores.shift()(); if (chores.length) idle(next); };   // one at a time, so that nobody waits
+  idle(next);
   performance.mark("ready");
 
   function offerLater() {

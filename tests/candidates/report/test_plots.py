@@ -26,7 +26,7 @@ def test_filled_and_empty_bands_lie_apart() -> None:
     image = ElementTree.fromstring(plots.bands(band_plot(True), ["Sb p"]))
     filled, empty = (
         [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", path.get("d") or "")]
-        for wanted in ("band filled", "band")
+        for wanted in ("band filled plain", "band plain")
         for path in image.iter("path")
         if path.get("class") == wanted
     )
