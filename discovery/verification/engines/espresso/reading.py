@@ -35,7 +35,7 @@ def read_step(step: str, directory: Path) -> StepOutput:
         bands = found.eigenvalues(runs.read_fermi(directory), on_path=step in PATHS)
         output["eigenvalues"] = bands
         numbers |= {"Fermi energy (eV)": bands.fermi, "bands": float(bands.energies.shape[1])}
-        if step in PATHS:
+        if step in PATHS and not bands.spin_polarised:  # states of two spins are sorted together, weights not
             from discovery.verification.engines.espresso.weights import orbital_weights
 
             output["orbital_weights"] = orbital_weights(

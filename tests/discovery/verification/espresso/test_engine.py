@@ -211,17 +211,22 @@ def test_a_relaxation_finds_the_lattice(silicon: Structure, tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("pw")
 def test_a_magnetic_start_is_free_to_vanish(silicon: Structure, tmp_path: Path) -> None:
-    root = tmp_path / "run"
-    root.mkdir()
-    directory = write("static", silicon, root / "static", options=Options(magnetic=True))
-    engine = make_engine("espresso")
-    engine.run("static", directory, {}, Options(magnetic=True))
+    engine, options = make_engine("espresso"), Options(magnetic=True)
+    directory = write("static", silicon, tmp_path / "static", options=options)
+    engine.run("static", directory, {}, options)
     output = engine.parse("static", directory)
     assert output.magnetisation == pytest.approx(0, abs=0.01)
     assert output.eigenvalues is not None
     assert output.eigenvalues.spin_polarised
     assert output.eigenvalues.electrons_per_state == 1
     assert output.eigenvalues.n_filled == 8
+    previous = {"static": directory}
+    path = write("bands", silicon, tmp_path / "bands", previous, options=options)
+    engine.run("bands", path, previous, options)
+    bands = engine.parse("bands", path)
+    assert bands.eigenvalues is not None
+    assert bands.eigenvalues.energies[0, :8] == pytest.approx(output.eigenvalues.energies[0, :8], abs=2e-3)
+    assert not bands.orbital_weights
 
 
 @pytest.mark.usefixtures("pw")
