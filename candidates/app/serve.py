@@ -1,12 +1,14 @@
 """Start the review app on a socket of this machine."""
 
 import socket
+import threading
 from contextlib import closing, suppress
 from secrets import token_urlsafe
 
+from candidates.app import views
 from candidates.app.guard import LOOPBACK_NAMES, Access, is_loopback
 from candidates.app.server import create_app
-from candidates.store import Store
+from candidates.store import Store, StoreError
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -62,5 +64,13 @@ def serve(store: Store, listening: socket.socket, access: Access, reviewer: str,
         ws="none",
         timeout_graceful_shutdown=2,
     )
+    threading.Thread(target=_warm_up, args=(store,), daemon=True).start()
     with closing(listening), suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _warm_up(store: Store) -> None:
+    """Draw one candidate: what draws crystals takes seconds to load, and nobody shall wait for it."""
+    with suppress(StoreError):
+        for row in store.table(["id"], limit=1):
+            views.candidate(store, row["id"])

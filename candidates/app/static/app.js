@@ -276,7 +276,7 @@ const KEYS = {
   a: COMMANDS.accepted, h: COMMANDS.held, r: COMMANDS.rejected, o: COMMANDS.open, u: undo, n: COMMANDS.note, t: COMMANDS.tag,
   g: COMMANDS.assign, c: COMMANDS.compare, x: () => desk.current && select(desk.current), X: () => desk.current && select(desk.current, true),
   "/": () => { viewList(); at("search").focus(); at("search").select(); }, "?": () => at("keys").showModal(),
-  f: () => { at("filters").open = true; at("f-elements").focus(); }, Escape: () => { hideToast(); COMMANDS.clear(); },
+  f: () => { at("filters").open = true; at("f-elements").focus(); }, Escape: () => { hideToast(); at("export").open = false; COMMANDS.clear(); },
   Enter: () => viewDetail(),
 };
 [...STATUSES, "all"].forEach((name, i) => { KEYS[i + 1] = () => { desk.status = name; refilter(); }; });
@@ -412,6 +412,7 @@ const begin = async () => {
   const many = runs.reduce((sum, run) => sum + run.count, 0);
   at("run").replaceChildren(...runs.map((run) => make("option", { value: run.key }, `${run.database}, ${run.created.slice(0, 10)} (${run.count})`)),
     ...(runs.length > 1 ? [make("option", { value: "" }, `all runs (${many})`)] : []));
+  at("run").hidden = !runs.length;
   showName();
   const { run, id } = fromHash(location.hash);
   const there = runs.some((one) => one.key === run);

@@ -36,14 +36,24 @@ const place = (page) => {
   for (const name of [...figures.keys()]) if (name !== "bibtex") figures.delete(name);
   openCandidate(data, false);
 };
+// Until its page is here only the name is shown: never one candidate's facts under another's name.
+const waitFor = (id) => {
+  const row = desk.byId.get(id);
+  at("body").replaceChildren(make("article", { class: "candidate coming", "aria-busy": "true" }, make("header", { class: "page" },
+    make("h1", {}, make("span", { class: "formula" }, ...typeset(row.typeset))),
+    make("p", { class: "lede" }, make("span", { class: "symbol" }, ...typeset(row.symbol)), `, No. ${row.group}`))));
+};
 export const showPage = async (id, onlyFetch) => {
   if (!id) { at("body").replaceChildren(); at("said").hidden = true; return; }
+  const slow = onlyFetch ? 0 : setTimeout(() => { if (id === desk.current) waitFor(id); }, 40);
   try {
     const html = await fetchPage(id);
+    clearTimeout(slow);
     if (onlyFetch || id !== desk.current) return;
     place(new DOMParser().parseFromString(html, "text/html"));
     document.title = `${desk.byId.get(id).formula} – Review`;
   } catch (error) {
+    clearTimeout(slow);
     if (!onlyFetch && id === desk.current) at("body").replaceChildren(make("p", { class: "nobody" }, error.message));
   }
 };

@@ -261,7 +261,7 @@ def test_filter_by_people_and_tags(opened: Open, store: Store) -> None:
 
 
 def test_two_people_at_once(opened: Open, store: Store) -> None:
-    ana, ben = opened("ana"), opened("ben")
+    ana, ben = opened("ana", expected="ERR_FAILED"), opened("ben")
     expect(_heading(ben)).to_have_text("Bi2Se3")
     ana.route("**/api/changes*", lambda route: route.abort())
     ana_expects = ana.locator("#toast-text")
@@ -290,7 +290,7 @@ def test_what_others_do_appears_without_a_reload(opened: Open, store: Store) -> 
 
 
 def test_two_tabs_of_one_person_lose_nothing(opened: Open, store: Store) -> None:
-    one, two = opened("ana"), opened("ana")
+    one, two = opened("ana", expected="ERR_FAILED"), opened("ana", expected="ERR_FAILED")
     for page in (one, two):
         page.route("**/api/changes*", lambda route: route.abort())
     for page, text in ((one, "from one"), (two, "from two")):
@@ -444,6 +444,55 @@ def test_hostile_words_run_nothing(opened: Open, store: Store) -> None:
     page.wait_for_timeout(300)
     assert page.title() != "gone"
     assert page.locator("img, .row script, #body script:not([type='application/json'])").count() == 0
+
+
+def test_facts_never_stand_under_another_name(opened: Open) -> None:
+    page = opened()
+    expect(page.locator("#structure")).to_be_visible()
+    page.wait_for_timeout(600)  # the next page was fetched ahead
+    page.route("**/candidate/*", lambda route: None)
+    page.keyboard.press("j")
+    expect(_heading(page)).to_have_text("SnTe")
+    page.keyboard.press("j")
+    expect(_heading(page)).to_have_text("HgTe")
+    expect(page.locator("#structure")).to_have_count(0)
+
+
+def test_the_structure_is_drawn(opened: Open) -> None:
+    page = opened()
+    expect(page.locator("#structure")).to_be_visible()
+    colours = """() => {
+        const { width, height } = document.getElementById("structure");
+        const brush = document.getElementById("structure").getContext("2d");
+        return new Set(new Uint32Array(brush.getImageData(0, 0, width, height).data.buffer)).size;
+    }"""
+    _until(lambda: page.evaluate(colours) > 50)
+    page.keyboard.press("j")
+    expect(_heading(page)).to_have_text("SnTe")
+    _until(lambda: page.evaluate(colours) > 50)
+
+
+def test_runs_and_exports(opened: Open, store: Store) -> None:
+    store.add_run(
+        make_run("older", created="2024-01-01T00:00:00Z"), [make_candidate(1, "older", formula="Sb")]
+    )
+    Reviews(store).add([IDS[0], make_candidate(1, "older").id], Edit(status="accepted"), "ben")
+    page = opened()
+    expect(page.locator("#progress-text")).to_have_text("1 of 10 judged")
+    page.locator("#run").select_option("older")
+    expect(page.locator("#progress-text")).to_have_text("1 of 1 judged")
+    expect(page.locator("#empty")).to_contain_text("All judged")
+    page.locator("#run").select_option("")
+    expect(page.locator("#progress-text")).to_have_text("2 of 11 judged")
+    page.locator("#export summary").click()
+    with page.expect_download() as download:
+        page.locator("#export-csv").click()
+    assert download.value.suggested_filename == "decisions.csv"
+    text = download.value.path().read_text(encoding="utf-8")
+    assert {line.split(",")[5] for line in text.splitlines()} == {"formula", "Bi2Se3", "Sb"}
+    page.locator("#export summary").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#export-csv")).to_be_hidden()
 
 
 def test_on_a_phone(opened: Open, store: Store) -> None:
