@@ -1,6 +1,8 @@
 """Run verifications on this machine."""
 
 import logging
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,6 +74,23 @@ def _alone(directory: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _ended_gently() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does, or the program that a step waits for would run on alone."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def run_here(request: Request, tell: Callable[[Event], None] | None = None) -> "Verification":
     """Run a verification's Flow in this process and return what it came to.
 
@@ -91,7 +110,7 @@ def run_here(request: Request, tell: Callable[[Event], None] | None = None) -> "
 
     request = write_request(request)
     directory = Path(request.directory)
-    with _alone(directory), watched(tell), warnings.catch_warnings():
+    with _alone(directory), _ended_gently(), watched(tell), warnings.catch_warnings():
         # jobflow changes directories by a function of monty that is on its way out.
         warnings.filterwarnings("ignore", category=FutureWarning, module="jobflow")
         run_locally(

@@ -1,6 +1,8 @@
 """Flows from a crystal to a verdict, through every way in which a step can end: plumbing, not physics."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -263,6 +265,19 @@ def test_the_work_of_another_preset_is_left_alone(ask: Ask) -> None:
     with pytest.raises(StepError, match=r"by .* with preset fast"):
         run_here(other)
     assert collect(Path(request.directory)).state == "verified"
+
+
+def test_termination_is_an_interruption(ask: Ask) -> None:
+    def end(event: Event) -> None:
+        if (event.step, event.state) == ("bands", "done"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        run_here(ask(), end)
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert states(collect(Path(ask().directory)))["bands"] == "done"
+    assert run_here(ask()).state == "verified"
 
 
 def test_one_process_at_a_time(ask: Ask) -> None:
