@@ -1,8 +1,8 @@
 """One complete set of inputs, kept as files: Ag2HgSnSe4, the paper's first crystal.
 
-``python -m tests.discovery.verification.vasp.reference`` writes the files and the page anew; look at what changed before
-committing. The Wannier plan follows from eigenvalues, and those are made up here: levels in groups, with a
-gap at the electron count. So its energies are plumbing; everything else is what a user gets.
+``python -m tests.discovery.verification.vasp.reference`` writes the files and the page anew; look at the
+changes before committing. The Wannier plan follows from eigenvalues, and those are made up here: levels in
+groups, with a gap at the electron count. So its energies are plumbing; the rest is what a user gets.
 """
 
 import re

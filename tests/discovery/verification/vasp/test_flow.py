@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymatgen.core import Structure
@@ -12,19 +13,70 @@ from dft_templates.presets import Preset
 from discovery.verification.flow import make_request
 from discovery.verification.local import run_here
 from discovery.verification.options import Options
+from tests.discovery.topology.models import fu_kane_mele_indices
 
 Machine = Callable[..., None]
+STRONG = fu_kane_mele_indices((1.4, 1.0, 1.0, 1.0))
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("wannier90.x"), reason="needs wannier90.x"),
+]
 
 
-def verify(crystal: Structure, preset: Preset, folder: Path, **options: bool) -> Verification:
-    chosen = Options(surfaces=False, **options)
+def verify(crystal: Structure, preset: Preset, folder: Path, **options: Any) -> Verification:
+    chosen = Options(**({"surfaces": False, "relax": False} | options))
     return run_here(make_request(crystal, "0123456789ab", "LiH", folder / "runs", "vasp", preset, chosen))
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("wannier90.x"), reason="needs wannier90.x")
-def test_structure_to_verdict(crystal: Structure, preset: Preset, machine: Machine, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("inverted", "relax"), [(True, True), (False, False)])
+def test_structure_to_verdict(
+    inverted: bool, relax: bool, crystal: Structure, preset: Preset, machine: Machine, tmp_path: Path
+) -> None:
+    machine(inverted=inverted)
+    record = verify(crystal, preset, tmp_path, relax=relax)
+    assert {step.state for step in record.steps} == {"done"}
+    names = [step.name for step in record.steps]
+    assert ("relax" in names) == relax
+    assert "parities" not in names  # a zincblende
+    assert record.engine == "vasp"
+    assert record.verdict is not None
+    assert STRONG[0] == 1
+    assert record.verdict.z2["Wilson loops"] == (STRONG if inverted else (0, 0, 0, 0))
+    assert record.verdict.topology == ("strong TI" if inverted else "trivial")
+    assert record.verdict.provisional  # PBE alone
+    assert "plumbing" in record.stand_in
+    gates = {gate.name: gate for gate in record.verdict.gates}
+    assert gates["Wannier bands"].passed
+    assert [plot.spin_orbit for plot in record.bands] == [False, True]
+    assert record.bands[1].n_occupied == 2
+    assert record.bands[1].ticks[0] == (0.0, "Γ")
+    assert {"Li s", "H s"} == set(record.bands[1].weights)
+    left = {file.name for file in tmp_path.rglob("POTCAR*") if "runs" in file.parts}
+    assert left == {"POTCAR.spec"}
+    assert not any(name.endswith("POTCAR") for name in record.files)
+
+
+def test_a_relaxation_that_changes_the_space_group(
+    crystal: Structure, preset: Preset, machine: Machine, tmp_path: Path
+) -> None:
+    machine(distort=True)
+    record = verify(crystal, preset, tmp_path, relax=True)
+    assert record.state == "failed"
+    first, *others = record.steps
+    assert (first.name, first.state) == ("relax", "failed")
+    assert "changed the space group from 216" in first.reason
+    assert {step.state for step in others} == {"skipped"}
+
+
+def test_output_that_is_cut_off(crystal: Structure, preset: Preset, machine: Machine, tmp_path: Path) -> None:
+    machine(cut="static_soc")
     record = verify(crystal, preset, tmp_path)
-    for step in record.steps:
-        print(step.name, step.state, step.reason, step.numbers)
-    assert {step.name: step.state for step in record.steps} == {}
+    states = {step.name: step.state for step in record.steps}
+    assert states["static_soc"] == "failed"
+    assert states["static"] == states["bands"] == "done"
+    assert states["topology"] == "skipped"
+    assert record.verdict is None
+    failed = next(step for step in record.steps if step.name == "static_soc")
+    assert "cut off" in failed.reason
+    assert failed.remedy
