@@ -49,11 +49,18 @@ def address(listening: socket.socket, host: str, access: Access) -> str:
     return f"http://{name}:{listening.getsockname()[1]}/{ending}"
 
 
-def serve(store: Store, listening: socket.socket, access: Access, reviewer: str, run_id: str | None) -> None:
-    """Answer until interrupted; nothing is written to a log, least of all the token."""
+def serve(
+    store: Store,
+    listening: socket.socket,
+    access: Access,
+    reviewer: str,
+    run_id: str | None,
+    card_of: views.CardOf = views.no_card,
+) -> None:
+    """Answer until interrupted; nothing is written to a log, least of all the token. See `create_app`."""
     import uvicorn
 
-    app = create_app(store, access, reviewer, run_id)
+    app = create_app(store, access, reviewer, run_id, card_of)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -64,13 +71,13 @@ def serve(store: Store, listening: socket.socket, access: Access, reviewer: str,
         ws="none",
         timeout_graceful_shutdown=2,
     )
-    threading.Thread(target=_warm_up, args=(store,), daemon=True).start()
+    threading.Thread(target=_warm_up, args=(store, card_of), daemon=True).start()
     with closing(listening), suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def _warm_up(store: Store) -> None:
+def _warm_up(store: Store, card_of: views.CardOf) -> None:
     """Draw one candidate: what draws crystals takes seconds to load, and nobody shall wait for it."""
     with suppress(StoreError):
         for row in store.table(["id"], limit=1):
-            views.candidate(store, row["id"])
+            views.candidate(store, row["id"], card_of)

@@ -60,7 +60,13 @@ class TakeBackBody(_Body):
     version: int = Field(ge=1, le=10**9)
 
 
-def create_app(store: Store, access: Access, reviewer: str = "", run_id: str | None = None) -> Guard:
+def create_app(
+    store: Store,
+    access: Access,
+    reviewer: str = "",
+    run_id: str | None = None,
+    card_of: views.CardOf = views.no_card,
+) -> Guard:
     """Return the application.
 
     Args:
@@ -68,6 +74,7 @@ def create_app(store: Store, access: Access, reviewer: str = "", run_id: str | N
         access: who may come in.
         reviewer: name that the page proposes to who has not given theirs.
         run_id: run that is opened first; the newest without it.
+        card_of: gives the card of the model that ranked a run, where that is known.
     """
     app = FastAPI(title="Review", docs_url=None, redoc_url=None, openapi_url=None)
     reviews = Reviews(store)
@@ -113,7 +120,7 @@ def create_app(store: Store, access: Access, reviewer: str = "", run_id: str | N
 
     @app.get("/candidate/{id}", response_class=HTMLResponse)
     def candidate(id: Id) -> str:
-        return views.candidate(store, id)
+        return views.candidate(store, id, card_of)
 
     @app.get("/history/{id}", response_class=HTMLResponse)
     def history(id: Id) -> str:

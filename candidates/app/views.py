@@ -1,15 +1,18 @@
 """Pages and fragments of pages as HTML, in the report's own types, colours and words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 
-from candidates.records import Candidate
+from candidates.explanation import FILE, Explanation, Explanations
+from candidates.records import Candidate, RunRecord
 from candidates.report import facts
 from candidates.report.candidate_page import render_candidate
+from candidates.report.card import ModelCard
 from candidates.report.html import asset, environment
 from candidates.report.typeset import Runs
 from candidates.review import NAME_LIMIT, NOTE_LIMIT, TAG_LIMIT, Review, fold, taken_back
@@ -27,6 +30,14 @@ DEEDS = {
 }
 
 
+CardOf = Callable[[RunRecord], ModelCard | None]
+
+
+def no_card(_: RunRecord) -> ModelCard | None:
+    """Know no model."""
+    return None
+
+
 def report_assets() -> dict[str, bytes]:
     """Return style and script that the report's pages share, by the names under which they are served."""
     return {
@@ -41,18 +52,44 @@ def page(csrf: str) -> str:
     return _environment().get_template("app.html.jinja").render(csrf=csrf, limits=limits)
 
 
-def candidate(store: Store, id: str) -> str:
+def candidate(store: Store, id: str, card_of: CardOf = no_card) -> str:
     """Return what stands on the report's page of a candidate, with the data that its script draws.
+
+    Args:
+        store: where it is.
+        id: its full id.
+        card_of: gives the card of the model that ranked a run, where that is known.
 
     Raises:
         NotFoundError: there is none of this id.
     """
     found = store.candidate(id)
+    run = store.run(found.run_id)
     verified = verifications(store, id)
-    page = render_candidate(store.run(found.run_id), found, verification=verified[0] if verified else None)
+    page = render_candidate(
+        run,
+        found,
+        card=card_of(run),
+        explanation=_explanations(run).get(id),
+        verification=verified[0] if verified else None,
+    )
     # Without the frame: its style and script are served once, as files, and may not stand in a page here.
     _, start, rest = page.partition('<header class="page">')
     return start + rest.removesuffix("</html>").rstrip().removesuffix("</body>")
+
+
+def _explanations(run: RunRecord) -> Mapping[str, Explanation]:
+    """Return what the run's directory says about why; nothing where it is gone or says it differently."""
+    path = Path(run.directory) / FILE
+    try:
+        return _read_explanations(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError):
+        return {}
+
+
+@lru_cache(maxsize=8)
+def _read_explanations(path: Path, _changed: int) -> Mapping[str, Explanation]:
+    return Explanations.validate_json(path.read_bytes())
 
 
 def history(reviews: Sequence[Review]) -> str:

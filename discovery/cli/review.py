@@ -2,6 +2,7 @@
 
 import getpass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,8 @@ from discovery.cli.candidates import fail, opened_store
 from discovery.cli.console import USAGE, refuse
 
 if TYPE_CHECKING:
+    from candidates.records import RunRecord
+    from candidates.report.card import ModelCard
     from candidates.review import Review, State
     from candidates.store import Store
 
@@ -90,7 +93,7 @@ def review(
             )
         if browser:
             typer.launch(there)
-        serve(store, listening, access, _name(by), chosen)
+        serve(store, listening, access, _name(by), chosen, _card_of)
 
 
 @app.command("set")
@@ -242,6 +245,21 @@ def export(
     typer.echo(
         f"{n} {'label' if labels else 'candidate'}{'' if n == 1 else 's'} in {plain(str(output))}", err=True
     )
+
+
+@cache
+def _card(model: str, sha256: str) -> "ModelCard | None":
+    from discovery.screening.card import model_card
+    from xbert.checkpoint import CheckpointError, locate, model_sha256
+
+    try:
+        return model_card(model) if model_sha256(locate(model)) == sha256 else None
+    except CheckpointError:
+        return None
+
+
+def _card_of(run: "RunRecord") -> "ModelCard | None":
+    return _card(run.model, run.model_sha256)
 
 
 def _name(by: str | None) -> str:

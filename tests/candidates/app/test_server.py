@@ -3,13 +3,14 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from candidates.app.guard import Access
 from candidates.app.server import create_app
-from candidates.records import Candidate
+from candidates.records import Candidate, RunRecord
 from candidates.review import Edit
 from candidates.reviews import Reviews
 from candidates.store import Store
@@ -152,6 +153,28 @@ def test_the_candidate_is_the_reports_own_page(ask: Asker) -> None:
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)[1])  # type: ignore[index]
     assert data["id"] == IDS[0]
     assert ask.get("/candidate/000000000000").status_code == 404
+
+
+def test_the_page_says_why_and_how_far_the_model_is_right(tmp_path: Path) -> None:
+    from candidates.explanation import FILE, Explanation, Explanations
+    from candidates.report.card import ModelCard
+
+    (tmp_path / "run").mkdir()
+    why = {IDS[0]: Explanation(attributions={"electrons": 0.25}, method="One token is blotted out.")}
+    (tmp_path / "run" / FILE).write_bytes(Explanations.dump_json(why))
+    store = Store(f"sqlite:///{tmp_path}/store.sqlite")
+    store.add_run(make_run(directory=str(tmp_path / "run")), FOUND)
+    asked = []
+
+    def card_of(run: RunRecord) -> ModelCard | None:
+        asked.append(run.id)
+        return None
+
+    ask = Asker(create_app(store, Access(csrf="x"), card_of=card_of), csrf="x")
+    assert "One token is blotted out." in ask.get(f"/candidate/{IDS[0]}").text
+    assert asked == [RUN_ID]
+    (tmp_path / "run" / FILE).write_text("{")
+    assert ask.get(f"/candidate/{IDS[0]}").status_code == 200
 
 
 def test_comparing(ask: Asker, store: Store) -> None:
