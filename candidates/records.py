@@ -161,6 +161,11 @@ class Candidate(Record):
             )
         return self
 
+    def _repr_html_(self) -> str:
+        from candidates.report.notebook import card
+
+        return card(self)
+
 
 class RunRecord(Record):
     """One screen: what went in, what each filter did, and all it takes to do it again."""
