@@ -91,7 +91,7 @@ class VaspPreset(Section):
     line_spacing: float = Field(gt=0, description="Spacing of points along the band path, 1/Å.")
     empty_fraction: float = Field(ge=0, description="Empty bands as a fraction of the filled ones.")
     empty_at_least: int = Field(ge=1, description="Empty spin–orbit bands, at the least.")
-    band_groups: int = Field(ge=1, description="MPI ranks / (KPAR·NCORE): NBANDS is made a multiple of it.")
+    band_groups: int = Field(ge=1, description="NBANDS is made a multiple of it and of ranks / (KPAR·NCORE).")
     INCAR: IncarTags = Field(description="Tags of every step.")
     relax: VaspStep = Field(default_factory=VaspStep, description="Cell and ions.")
     static: VaspStep = Field(default_factory=VaspStep, description="Charge density without coupling.")

@@ -1,5 +1,7 @@
 """From a preset and the user's options to the input set of a step, and its files."""
 
+from collections.abc import Mapping
+from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +69,7 @@ def generator_of(
         line_spacing=settings.line_spacing,
         empty_fraction=settings.empty_fraction,
         empty_at_least=settings.empty_at_least,
-        band_groups=settings.band_groups,
+        band_groups=lcm(settings.band_groups, groups_of(settings.tags(step), options.ranks)),
         needed_bands=bands_for_wannier(structure, potentials, preset),
         n_bands=own.nbands,
         hubbard=dict(options.hubbard),
@@ -75,6 +77,11 @@ def generator_of(
         version=settings.version,
         **extra,
     )
+
+
+def groups_of(tags: Mapping[str, Any], ranks: int) -> int:
+    """Return how many groups of MPI ranks share the bands of a k-point: ranks / (KPAR · NCORE)."""
+    return max(1, ranks // (int(tags.get("KPAR", 1)) * int(tags.get("NCORE", 1))))
 
 
 def write_step(

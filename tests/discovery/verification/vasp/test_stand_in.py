@@ -130,6 +130,7 @@ def test_what_goes_wrong_in_vasp_is_told(fault: str, words: str, runner: Runner,
     assert not (runner.places["static"] / "POTCAR").exists()
 
 
+@pytest.mark.slow
 def test_custodian_tries_before_it_gives_up(runner: Runner, machine: Machine) -> None:
     machine(unconverged="static")
     with pytest.raises(StepError, match="did not converge within NELM = 200") as caught:

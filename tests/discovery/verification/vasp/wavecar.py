@@ -1,7 +1,7 @@
 """A WAVECAR with real wavefunctions in VASP's own format: silicon from its empirical pseudopotential.
 
 Form factors: Cohen & Bergstresser, Phys. Rev. 141, 789 (1966). No spin–orbit coupling: every band stands for
-a Kramers pair, one spinor up and one down. Format: VASP's, as `pymatgen.io.vasp.outputs.Wavecar` documents it.
+a Kramers pair, one spinor up and one down. Format: as `pymatgen.io.vasp.outputs.Wavecar` documents it.
 """
 
 from itertools import product
@@ -25,9 +25,7 @@ N_PAIRS = 8
 
 
 def silicon() -> Structure:
-    return standard_cell(
-        Structure.from_spacegroup("Fd-3m", Lattice.cubic(A), ["Si"], [[0.125, 0.125, 0.125]])
-    )
+    return standard_cell(Structure.from_spacegroup("Fd-3m", Lattice.cubic(A), ["Si"], [[0, 0, 0]]))
 
 
 def plane_waves(structure: Structure, k: np.ndarray) -> np.ndarray:
