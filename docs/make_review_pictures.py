@@ -73,6 +73,7 @@ def main() -> None:
             )
             listing = phone.screenshot()
             phone.locator(".row .open").nth(1).tap()
+            phone.wait_for_selector("#structure")
             phone.wait_for_timeout(600)
             _beside([listing, phone.screenshot()], "review-phone.png")
         browser.close()
@@ -122,6 +123,7 @@ def _go(page: Page, steps: int) -> None:
     page.locator(".row .open").first.click()
     for _ in range(steps):
         page.keyboard.press("j")
+    page.wait_for_selector("#structure")
     page.wait_for_timeout(800)
 
 

@@ -41,7 +41,7 @@ const waitFor = (id) => {
   const row = desk.byId.get(id);
   at("body").replaceChildren(make("article", { class: "candidate coming", "aria-busy": "true" }, make("header", { class: "page" },
     make("h1", {}, make("span", { class: "formula" }, ...typeset(row.typeset))),
-    make("p", { class: "lede" }, make("span", { class: "symbol" }, ...typeset(row.symbol)), `, No. ${row.group}`))));
+    make("p", { class: "lede" }, make("span", { class: "symbol" }, ...typeset(row.symbol)), `, No. ${row.group}`), make("p", { class: "hint" }, "Its page is being drawn …"))));
 };
 export const showPage = async (id, onlyFetch) => {
   if (!id) { at("body").replaceChildren(); at("said").hidden = true; return; }

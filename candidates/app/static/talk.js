@@ -21,11 +21,15 @@ export const read = async (path, signal) => {
   return (answer.headers.get("content-type") || "").includes("json") ? answer.json() : answer.text();
 };
 
-const post = (path, body) => fetch(path, {
-  method: "POST",
-  headers: { "content-type": "application/json", "x-review-token": token().content },
-  body: JSON.stringify(body),
-});
+const post = (path, body) => {
+  const text = JSON.stringify(body);
+  return fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-review-token": token().content },
+    body: text,
+    keepalive: text.length < 30000,   // arrives even when the page is closed meanwhile; browsers allow 64 kB
+  });
+};
 
 const write = async (path, body) => {
   let answer = await post(path, body);
