@@ -21,6 +21,7 @@ from tests.sample_records import RUN_ID, make_candidate, make_run
 pytestmark = pytest.mark.browser
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
+expect.set_options(timeout=20_000)  # a loaded machine is slow, not wrong
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -470,6 +471,27 @@ def test_the_structure_is_drawn(opened: Open) -> None:
     page.keyboard.press("j")
     expect(_heading(page)).to_have_text("SnTe")
     _until(lambda: page.evaluate(colours) > 50)
+
+
+def test_what_first_principles_found_is_shown(opened: Open, store: Store) -> None:
+    from candidates.verifications import add_verification
+    from tests.candidates.report.sample_verification import make_verification
+
+    verified = make_verification(candidate_id=IDS[0])
+    assert verified.verdict is not None
+    add_verification(store, verified)
+    page = opened()
+    expect(page.locator(".verdict-box .word-of")).to_contain_text(verified.verdict.topology)
+    assert page.locator(".band-pair svg.bands").count() == len(verified.bands)
+    expect(page.locator("#zone")).to_be_visible()
+    expect(page.locator(".wilson-box svg")).to_be_visible()
+    assert page.locator(".surface-box svg").count() > 0
+    with page.expect_download() as download:
+        page.locator('.tools[data-figure="bands-0"] [data-kind="csv"]').click()
+    assert download.value.path().stat().st_size > 100
+    page.keyboard.press("j")
+    expect(_heading(page)).to_have_text("SnTe")
+    expect(page.locator(".verdict-box")).to_have_count(0)
 
 
 def test_runs_and_exports(opened: Open, store: Store) -> None:
