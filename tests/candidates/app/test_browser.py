@@ -469,7 +469,7 @@ def test_the_structure_is_drawn(opened: Open) -> None:
     }"""
     _until(lambda: page.evaluate(colours) > 50)
     page.keyboard.press("j")
-    expect(_heading(page)).to_have_text("SnTe")
+    expect(page.locator(f'.candidate[data-id="{IDS[1]}"] #structure')).to_be_visible()
     _until(lambda: page.evaluate(colours) > 50)
 
 
