@@ -38,7 +38,7 @@ def funnel(run: RunRecord) -> Markup:
     """Draw the filters that removed something as one narrowing shape, to scale."""
     read, *rest = steps(run)
     shown = [step for step in rest if step.enabled and step.removed]
-    high, top, middle, half = min(max(250 / max(len(shown), 1), 34.0), 58.0), 34.0, 318.0, 132.0
+    high, top, middle, half = min(max(250 / max(len(shown), 1), 34.0), 58.0), 34.0, 300.0, 124.0
     bottom = top + high * len(shown) + 46
     image = svg.picture(
         560,
@@ -73,7 +73,7 @@ def funnel(run: RunRecord) -> Markup:
             "text",
             removed,
             class_="removed",
-            x=middle + half + 46,
+            x=middle + half + 70,
             y=y + high / 2 + 4,
             text_anchor="end",
         )

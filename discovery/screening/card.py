@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from candidates.report.card import Bin, ModelCard, ScoreRow, ScoreTable
-from xbert.checkpoint import locate, read_description
+from xbert.checkpoint import locate, model_sha256, read_description
 
 CARD = "README.md"
 CALIBRATION = "calibration.json"
-"""Beside the weights: split → ``against`` and ``bins`` of (mean probability, observed share, number)."""
+"""Beside the weights, by ``benchmarks/calibration.py``: ``model_sha256`` that it belongs to, and ``splits``:
+title → ``against`` and ``bins`` of (mean probability, observed share, number)."""
 
 NAMED = ("Held-out formulas", "Transfer to unseen symmetry classes")
 """Splits that a reader of a ranking should know; the card itself has all."""
@@ -23,8 +24,7 @@ def model_card(model: str | Path) -> ModelCard:
     """
     directory = locate(model)
     description = read_description(directory)
-    path = directory / CALIBRATION
-    bins = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    bins = _bins(directory)
     training = description.training
     facts = {
         "Networks": f"{description.members}, averaged",
@@ -45,6 +45,15 @@ def model_card(model: str | Path) -> ModelCard:
         ),
         text=text.read_text(encoding="utf-8") if text.is_file() else "",
     )
+
+
+def _bins(directory: Path) -> dict[str, Any]:
+    """Return the calibration of these very weights, by split; nothing where it is of others."""
+    path = directory / CALIBRATION
+    if not path.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found["splits"] if found["model_sha256"] == model_sha256(directory) else {}
 
 
 def _table(title: str, scores: dict[str, Any], bins: dict[str, Any]) -> ScoreTable:

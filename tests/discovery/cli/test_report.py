@@ -54,3 +54,31 @@ def test_what_cannot_be_reported(directory: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
     assert not directory.exists()
+
+
+def test_one_candidate_gets_its_page_on_request(directory: Path) -> None:
+    candidate = make_candidate(1)
+    result = runner.invoke(app, ["--candidate", candidate.id[:6]])
+    assert result.exit_code == 0
+    page = directory / "report" / "candidates" / f"{candidate.id}.html"
+    assert Path(result.stdout.strip()) == page
+    assert "Ag<sub>2</sub>HgSnSe<sub>4</sub>" in page.read_text(encoding="utf-8")
+    assert not (directory / "report" / "index.html").exists()
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("name", ["zzz", "../../etc/passwd", "' OR 1=1 --", "%", "x" * 100_000])
+def test_a_candidate_that_is_none_is_refused(name: str) -> None:
+    result = runner.invoke(app, ["--candidate", name])
+    assert result.exit_code == 1
+    assert "no candidate" in result.stderr
+
+
+@pytest.mark.usefixtures("directory")
+def test_a_candidate_of_another_run_is_refused() -> None:
+    other = make_run("0123456789ab")
+    stranger = make_candidate(1, run_id=other.id)
+    Store(os.environ["DISCOVER_STORE_URL"]).add_run(other, [stranger])
+    result = runner.invoke(app, [RUN_ID, "--candidate", stranger.id])
+    assert result.exit_code == 1
+    assert f"belongs to run {other.id}" in result.stderr
