@@ -7,6 +7,9 @@ import typer
 
 from discovery.cli.candidates import fail, newest_run, opened_store
 
+LONGEST = 200
+"""Characters of an id that are looked at; databases limit the length of what they compare."""
+
 
 def report(
     run: Annotated[
@@ -43,8 +46,8 @@ def report(
     from discovery.screening.reporting import report_run
 
     with opened_store() as store:
-        chosen = store.candidate(candidate) if candidate is not None else None
-        record = newest_run(store) if run is None else store.run(run)
+        chosen = store.candidate(candidate[:LONGEST]) if candidate is not None else None
+        record = newest_run(store) if run is None else store.run(run[:LONGEST])
         if chosen is not None and run is None:
             record = store.run(chosen.run_id)
         elif chosen is not None and chosen.run_id != record.id:
