@@ -11,6 +11,7 @@ from discovery.cli.console import FAILED, INTERRUPTED, USAGE, refuse
 if TYPE_CHECKING:
     from discovery.verification.options import Options
     from discovery.verification.results import Request
+    from discovery.verification.sources import Source
 
 
 class EngineName(StrEnum):
@@ -35,9 +36,24 @@ class Place(StrEnum):
 
 def verify(
     what: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(help="Candidate ids or their beginnings, or structure files.", show_default=False),
-    ],
+    ] = None,
+    accepted: Annotated[
+        bool, typer.Option("--accepted", help="The candidates that were accepted in review.")
+    ] = False,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            help="Of this run only, or its beginning; needs --accepted or --top.", show_default=False
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="The N best of --run, rejected ones left out, or of --accepted.", show_default=False
+        ),
+    ] = None,
     engine: Annotated[EngineName, typer.Option(help="First-principles program.")] = EngineName.espresso,
     preset: Annotated[str, typer.Option(help="fast, standard, paper, or a YAML file.")] = "standard",
     set_: Annotated[
@@ -90,7 +106,23 @@ def verify(
         discover verify 9d3bd41f --engine vasp --set INCAR.ENCUT=520 --write inputs
 
         discover verify 9d3b 5e0c --engine vasp --hubbard Fe=4 --check hse06 --write inputs
+
+        discover verify --accepted --submit local
+
+        discover verify --run 5f3a --top 20 --engine vasp --write inputs
     """
+    if not what and not accepted and run is None and top is None:
+        refuse(
+            "nothing is selected",
+            "Give ids or structure files, --accepted for what was accepted in review, or --run RUN --top N.",
+            USAGE,
+        )
+    if not accepted and (run is None) != (top is None):
+        refuse(
+            "--top does not say of which run" if run is None else "--run alone selects nothing",
+            "Write --run RUN --top N for the N best of a run, or add --accepted.",
+            USAGE,
+        )
     if (write is None) == (submit is None):
         refuse("say what to do", "--write DIR writes the inputs, --submit local runs them.", USAGE)
     options = _options(
@@ -107,7 +139,8 @@ def verify(
     root = write or output
     if root.exists() and not root.is_dir():
         refuse(f"{root} is a file", "Name a directory.", USAGE)
-    requests = _requests(what, root, engine.value, preset, set_ or [], options)
+    sources = _sources(what or [], accepted, run, top)
+    requests = _requests(sources, root, engine.value, preset, set_ or [], options)
     if write is not None:
         _write(requests)
     else:
@@ -143,29 +176,45 @@ def _miller(text: str) -> tuple[int, int, int]:
     return h, k, l
 
 
-def _requests(
-    what: list[str], root: Path, engine: str, preset: str, overrides: list[str], options: "Options"
-) -> list["Request"]:
+def _sources(what: list[str], accepted: bool, run: str | None, top: int | None) -> list["Source"]:
     from candidates.store import Store, StoreError
-    from dft_templates.presets import PresetError, load_preset, parse_overrides
     from discovery.settings import get_settings
     from discovery.verification.engines import StepError
+    from discovery.verification.sources import choose_candidates, find_source, from_candidate
+
+    try:
+        store = Store(get_settings().resolved_store_url)
+        named = [find_source(text, store) for text in what]
+        chosen = choose_candidates(store, accepted, run, top) if accepted or run is not None else []
+        return named + [from_candidate(store.candidate(id)) for id in chosen]
+    except StoreError as error:
+        refuse(str(error), error.remedy)
+    except StepError as error:
+        refuse(error.reason, error.remedy)
+
+
+def _requests(
+    sources: list["Source"],
+    root: Path,
+    engine: str,
+    preset: str,
+    overrides: list[str],
+    options: "Options",
+) -> list["Request"]:
+    from dft_templates.presets import PresetError, load_preset, parse_overrides
+    from discovery.verification.engines import StepError
     from discovery.verification.flow import make_request
-    from discovery.verification.sources import find_source
 
     try:
         choices = load_preset(preset, parse_overrides(overrides))
     except PresetError as error:
         refuse(error.reason, error.remedy, USAGE)
     requests: dict[str, Request] = {}
-    for text in what:
+    for source in sources:
         try:
-            source = find_source(text, Store(get_settings().resolved_store_url))
             request = make_request(source.structure, source.id, source.name, root, engine, choices, options)
-        except StoreError as error:
-            refuse(str(error), error.remedy)
         except StepError as error:
-            refuse(f"{text}: {error.reason}", error.remedy)
+            refuse(f"{source.id} {source.name}: {error.reason}", error.remedy)
         requests.setdefault(request.candidate_id, request)
     return list(requests.values())
 

@@ -48,6 +48,42 @@ def find_source(text: str, store: "Store") -> Source:
     return from_candidate(store.candidate(text))
 
 
+def choose_candidates(
+    store: "Store", accepted: bool, run: str | None = None, top: int | None = None
+) -> list[str]:
+    """Return the ids that a review or a run selects, the best first.
+
+    Args:
+        store: where runs and judgements are.
+        accepted: only those that were accepted; without it all that were not rejected.
+        run: beginning of a run's id; all runs without it.
+        top: at most so many.
+
+    Raises:
+        StepError: nothing is selected.
+        StoreError: there is no such run, or several.
+    """
+    from candidates.reviews import Reviews
+
+    chosen = store.run(run).id if run is not None else None
+    of = f"run {chosen}" if chosen else "any run"
+    reviews = Reviews(store)
+    if accepted:
+        ids = reviews.accepted(chosen)
+        reason, remedy = f"no candidate of {of} is accepted", "Accept some with `discover review`."
+    else:
+        states = reviews.states(chosen)
+        ids = [
+            row["id"]
+            for row in store.table(["id"], chosen)
+            if row["id"] not in states or states[row["id"]].status != "rejected"
+        ]
+        reason, remedy = f"{of} has no candidate that is not rejected", "`discover runs` lists other runs."
+    if not ids:
+        raise StepError(f"{reason} in {store.name}", remedy)
+    return ids[:top]
+
+
 def from_candidate(candidate: "Candidate") -> Source:
     """Return the crystal of a candidate."""
     import numpy as np

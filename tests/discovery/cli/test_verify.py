@@ -9,9 +9,12 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from typer.testing import CliRunner, Result
 
+from candidates.review import Edit
+from candidates.reviews import Reviews
 from candidates.store import Store
 from discovery.cli.main import app
 from discovery.settings import get_settings
+from discovery.verification.sources import choose_candidates
 from tests.discovery.verification import fake_engine
 from tests.sample_records import make_candidate, make_run
 
@@ -142,6 +145,93 @@ def test_options_reach_the_request(po: str) -> None:
         "ranks": 2,
         "threads": 1,
     }
+
+
+def judged_store() -> list[list[str]]:
+    """Two runs of four; of each the first is rejected, the second and the fourth are accepted."""
+    store = Store(get_settings().resolved_store_url)
+    crystal = {
+        "formula": "Po",
+        "lattice": (4.0, 0, 0, 0, 4.0, 0, 0, 0, 4.0),
+        "atomic_numbers": (84,),
+        "frac_coords": (0, 0, 0),
+    }
+    runs = []
+    for run_id in ("5f3a9c1e7b20", "aa00bb11cc22"):
+        candidates = [make_candidate(rank, run_id, **crystal) for rank in (1, 2, 3, 4)]
+        store.add_run(make_run(run_id), candidates)
+        first, second, _, fourth = ids = [candidate.id for candidate in candidates]
+        Reviews(store).add([first], Edit(status="rejected"), "ana")
+        Reviews(store).add([fourth, second], Edit(status="accepted"), "ana")
+        runs.append(ids)
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        ("--accepted", [(0, 1), (1, 1), (0, 3), (1, 3)]),
+        ("--accepted --run 5f3a", [(0, 1), (0, 3)]),
+        ("--accepted --top 1 --run aa00", [(1, 1)]),
+        ("--run 5f3a --top 2", [(0, 1), (0, 2)]),
+        ("--run 5f3a --top 99", [(0, 1), (0, 2), (0, 3)]),
+        ("{0} {2} --accepted --run 5f3a", [(0, 0), (0, 2), (0, 1), (0, 3)]),
+        ("{1} --accepted --run 5f3a", [(0, 1), (0, 3)]),
+    ],
+)
+def test_selection(po: str, words: str, chosen: list[tuple[int, int]]) -> None:
+    runs = judged_store()
+    given = words.format(*runs[0]).split()
+    done = discover("verify", *given, "--preset", "fast", "--write", "inputs")
+    assert done.exit_code == 0, done.output
+    wanted = [runs[run][place] for run, place in chosen]
+    assert {path.name for path in Path("inputs").iterdir()} == set(wanted)
+
+
+def test_the_best_come_first(po: str) -> None:
+    ids, others = judged_store()
+    store = Store(get_settings().resolved_store_url)
+    assert choose_candidates(store, accepted=True, run="5f3a") == [ids[1], ids[3]]
+    assert choose_candidates(store, accepted=False, run="5f3a", top=3) == ids[1:]
+    assert {*choose_candidates(store, accepted=True, top=2)} == {ids[1], others[1]}
+
+
+def test_a_file_of_that_name_does_not_shadow_an_accepted_candidate(po: str) -> None:
+    ids, _ = judged_store()
+    Path(ids[1]).write_text("no crystal")
+    assert discover("verify", "--accepted", "--preset", "fast", "--write", "inputs").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("", 2, "nothing is selected"),
+        ("--run 5f3a", 2, "--run alone selects nothing"),
+        ("--top 3", 2, "--top does not say of which run"),
+        ("--top 0 --run 5f3a", 2, "Invalid value"),
+        ("--run= --top 3", 1, "no run "),
+        ("--accepted --run feed", 1, "no run 'feed'"),
+        ("--accepted --run bb00", 1, "no candidate of run bb00dd11ee22 is accepted"),
+        ("--top 3 --run bb00", 1, "run bb00dd11ee22 has no candidate that is not rejected"),
+    ],
+)
+def test_selection_refusals(po: str, words: str, code: int, said: str) -> None:
+    judged_store()
+    lonely = make_candidate(1, "bb00dd11ee22")
+    store = Store(get_settings().resolved_store_url)
+    store.add_run(make_run("bb00dd11ee22"), [lonely])
+    Reviews(store).add([lonely.id], Edit(status="rejected"), "ana")
+    done = discover("verify", *words.split(), "--write", "inputs")
+    assert done.exit_code == code
+    assert said in " ".join(done.stderr.split())
+    assert not Path("inputs").exists()
+
+
+def test_nobody_has_accepted_anything(po: str) -> None:
+    done = discover("verify", "--accepted", "--write", "inputs")
+    assert done.exit_code == 1
+    assert "no candidate of any run is accepted" in " ".join(done.stderr.split())
+    assert "discover review" in done.stderr
 
 
 @pytest.mark.parametrize(
