@@ -107,6 +107,7 @@ def render_candidate(
             indicator=facts.indicator_sentence(candidate),
             disagreement=facts.disagreement(candidate.labels),
             context=card.context(candidate.p_topological) if card else "",
+            transfer=card.transfer() if card and candidate.undiagnosable else "",
             distribution=distribution(candidate, ranked) if len(ranked) > 1 else None,
             explanation=explanation,
             attributions=attributions(explanation) if explanation and explanation.attributions else None,

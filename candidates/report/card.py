@@ -7,6 +7,10 @@ from pydantic import Field
 from candidates.records import Count, Probability, Record, Text
 
 
+TRANSFER = "Transfer to unseen symmetry classes"
+"""Title of the scores on symmetry classes that the model was not trained on."""
+
+
 class ScoreRow(Record):
     """How a model did on held-out crystals, against one source of labels."""
 
@@ -52,6 +56,17 @@ class ModelCard(Record):
     def calibration(self) -> ScoreTable | None:
         """Return the first split that has a calibration plot."""
         return next((table for table in self.tables if table.bins), None)
+
+    def transfer(self) -> str:
+        """Say in a sentence how probabilities fared in symmetry classes the model never saw; empty if untold."""
+        for table in self.tables:
+            for row in table.rows:
+                if table.title == TRANSFER and row.calibration_error is not None:
+                    return (
+                        "These held-out crystals come from symmetry classes it was trained on. In classes it "
+                        f"never saw, probabilities were off by {row.calibration_error:.2f} on average."
+                    )
+        return ""
 
     def context(self, probability: float) -> str:
         """Say in a sentence how often held-out crystals of about this probability were topological."""

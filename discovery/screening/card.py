@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from candidates.report.card import Bin, ModelCard, ScoreRow, ScoreTable
+from candidates.report.card import TRANSFER, Bin, ModelCard, ScoreRow, ScoreTable
 from xbert.checkpoint import locate, model_sha256, read_description
 
 CARD = "README.md"
@@ -12,7 +12,7 @@ CALIBRATION = "calibration.json"
 """Beside the weights, by ``benchmarks/calibration.py``: ``model_sha256`` that it belongs to, and ``splits``:
 title → ``against`` and ``bins`` of (mean probability, observed share, number)."""
 
-NAMED = ("Held-out formulas", "Transfer to unseen symmetry classes")
+NAMED = ("Held-out formulas", TRANSFER)
 """Splits that a reader of a ranking should know; the card itself has all."""
 
 

@@ -1,6 +1,6 @@
 """The card says how far a probability can be trusted."""
 
-from candidates.report.card import Bin, ModelCard, ScoreRow, ScoreTable
+from candidates.report.card import TRANSFER, Bin, ModelCard, ScoreRow, ScoreTable
 
 ROW = ScoreRow(against="majority", n=2261, accuracy=0.918, f1=0.917, calibration_error=0.022)
 
@@ -22,3 +22,10 @@ def test_without_bins_the_error_speaks() -> None:
 
 def test_a_card_without_scores_is_silent() -> None:
     assert ModelCard(name="n", purpose="p").context(0.5) == ""
+
+
+def test_unseen_symmetry_classes_have_a_sentence_of_their_own() -> None:
+    other = ScoreTable(title=TRANSFER, what="w", rows=(ROW.model_copy(update={"calibration_error": 0.13}),))
+    assert card().transfer() == ""
+    told = card().model_copy(update={"tables": (*card().tables, other)})
+    assert "never saw, probabilities were off by 0.13" in told.transfer()
