@@ -6,7 +6,6 @@ from pydantic import Field
 
 from candidates.records import Count, Probability, Record, Text
 
-
 TRANSFER = "Transfer to unseen symmetry classes"
 """Title of the scores on symmetry classes that the model was not trained on."""
 
@@ -58,7 +57,7 @@ class ModelCard(Record):
         return next((table for table in self.tables if table.bins), None)
 
     def transfer(self) -> str:
-        """Say in a sentence how probabilities fared in symmetry classes the model never saw; empty if untold."""
+        """Say in a sentence how probabilities fared in symmetry classes it never saw; empty if untold."""
         for table in self.tables:
             for row in table.rows:
                 if table.title == TRANSFER and row.calibration_error is not None:
