@@ -7,6 +7,7 @@ import typer
 from discovery.cli import (
     candidates,
     data,
+    doctor,
     predict,
     pseudos,
     report,
@@ -54,6 +55,7 @@ app.command()(topology.topology)
 app.command()(verify.verify)
 app.command()(verdict.verdict)
 app.add_typer(pseudos.app, name="pseudos")
+app.command()(doctor.doctor)
 
 
 def main() -> None:
