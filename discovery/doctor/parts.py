@@ -184,7 +184,9 @@ def extra(name: str, purpose: str) -> Check:
         lines = requires(DISTRIBUTION) or []
     except PackageNotFoundError:
         return Check(title, "warning", f"{DISTRIBUTION} itself is not installed", AGAIN)
-    found, absent, old = [], [], []
+    found: list[str] = []
+    absent: list[str] = []
+    old: list[str] = []
     for wanted in map(Requirement, lines):
         if wanted.marker is None or not wanted.marker.evaluate({"extra": name}):
             continue
