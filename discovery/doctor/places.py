@@ -19,7 +19,7 @@ CLOCK_SECONDS = 5.0
 
 def standing(path: Path) -> Path:
     """Return the path or the nearest place above it that exists."""
-    path = path.expanduser().absolute()
+    path = path.absolute()
     return next(place for place in (path, *path.parents) if place.exists())
 
 
@@ -135,12 +135,12 @@ def store(url: str) -> Check:
     if file is not None:
         place = standing(file)
         folder = place.parent if place.is_file() else place
-        if place.is_file() and place != file.expanduser().absolute():
+        if place.is_file() and place != file.absolute():
             return Check(name, "broken", f"{file}: {place} is a file", other)
         if reason := refusal(folder):  # SQLite keeps its journal beside the file
             return Check(name, "broken", f"{folder} cannot be written: {reason}", other)
         if not place.is_file():
-            if place == file.expanduser().absolute():
+            if place == file.absolute():
                 return Check(name, "broken", f"{file} is a directory", other)
             return Check(name, "ok", f"{file} (made by the first screen)")
         if reason := _sqlite_refusal(place):

@@ -16,11 +16,11 @@ from discovery.doctor.examine import conceal, secrets
 from discovery.settings import Settings, get_settings
 
 NAMES = {
-    "Python", "PyTorch", "model discovery", "model benchmark", "databases", "candidate store",
-    "data directory", "cache directory", "free disk", "clock", "packages for the review page",
-    "packages for parities", "packages for remote databases", "Materials Project key", "pseudopotentials", "POTCAR library (PBE_54)",
-    "vasp_std", "vasp_ncl", "irrep", "pw.x", "projwfc.x", "pw2wannier90.x", "wannier90.x", "wt.x",
-    "MPI launcher", "scheduler (SLURM)",
+    "MPI launcher", "Materials Project key", "POTCAR library (PBE_54)", "PyTorch", "Python",
+    "cache directory", "candidate store", "clock", "data directory", "databases", "free disk", "irrep",
+    "model benchmark", "model discovery", "packages for parities", "packages for remote databases",
+    "packages for the review page", "projwfc.x", "pseudopotentials", "pw.x", "pw2wannier90.x",
+    "scheduler (SLURM)", "vasp_ncl", "vasp_std", "wannier90.x", "wt.x",
 }  # fmt: skip
 
 
