@@ -12,8 +12,8 @@ class Neighbour(Record):
     formula: Text = Field(description="Reduced formula.")
     spacegroup: SpaceGroup = Field(description="International number.")
     spacegroup_symbol: Text = Field(description="Hermann–Mauguin symbol in ASCII.")
-    label: Text = Field(description="Its class.")
-    source: Text = Field(description="Who says so.")
+    classes: dict[Text, Text] = Field(description="Source → the class that it gives.")
+    p_topological: Probability = Field(description="By the model that ranked the candidate.")
     distance: float = Field(ge=0, description="Distance in the model's feature space, 0 for itself.")
 
 
@@ -29,7 +29,10 @@ class Explanation(Record):
     )
     method: Text = Field(default="", description="How a token is blotted out, in one sentence.")
     neighbours: tuple[Neighbour, ...] = Field(
-        default=(), description="Nearest labelled crystals, nearest first."
+        default=(), description="Nearest labelled crystals of other formulas, nearest first."
+    )
+    meaning: Text = Field(
+        default="", description="What their distances mean, in one sentence; empty where nobody looked."
     )
 
 

@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xbert.checkpoint import Description, load_model, locate, model_sha256
 from xbert.features import Features, collate
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAX_BATCH_ATOMS = 1024
 """Edges of more atoms fall out of the processor's cache: 4,096 take nearly three times as long."""
@@ -86,17 +90,28 @@ def predict(members: list, description: Description, features: Features, device:
     """Average the members' probabilities of each source after temperature scaling."""
     import torch
 
-    n_sources = len(description.sources)
-    temperature = torch.tensor(description.temperature, device=device)[:, None]
-    by_member = np.empty((len(members), len(features), n_sources, 3), dtype=np.float32)
+    by_member = np.empty((len(members), len(features), len(description.sources), 3), dtype=np.float32)
     with torch.inference_mode():
         for rows in batches(features):
             batch = collate(features, rows).to(device)
             for index, member in enumerate(members):
-                logits = member(batch)["topology"].view(-1, n_sources, 3)
-                by_member[index, rows] = torch.softmax(logits / temperature, -1).cpu().numpy()
-    uncertainty = (1.0 - by_member[..., 0]).std(axis=(0, 2))
-    return Prediction(by_member.mean(0), uncertainty)
+                by_member[index, rows] = class_probabilities(member(batch)["topology"], description)
+    return average(by_member)
+
+
+def class_probabilities(logits: "Tensor", description: Description) -> np.ndarray:
+    """Return (b, sources, 3) probabilities from one member's topology logits (b, 3 · sources)."""
+    import torch
+
+    n_sources = len(description.sources)
+    temperature = torch.tensor(description.temperature, device=logits.device)[:, None]
+    found: np.ndarray = torch.softmax(logits.view(-1, n_sources, 3) / temperature, -1).cpu().numpy()
+    return found
+
+
+def average(by_member: np.ndarray) -> Prediction:
+    """Return the prediction of all members together from (members, n, sources, 3) probabilities."""
+    return Prediction(by_member.mean(0), (1.0 - by_member[..., 0]).std(axis=(0, 2)))
 
 
 def batches(features: Features) -> Iterator[np.ndarray]:

@@ -13,6 +13,7 @@ SOURCES = {
     "tqc": "Topological Quantum Chemistry",
     "arsenal": "Topological Materials Arsenal",
     "starter": "Literature (starter)",
+    "literature": "Literature",
     "majority": "the majority of sources",
 }
 _TRIVIAL = {"trivial", "Triv_Ins"}

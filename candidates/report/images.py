@@ -1,6 +1,7 @@
 """A verification's plots for print and for machines without a browser: PNG through Matplotlib."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +31,28 @@ def save(figure: "Figure", path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    with house_style():
+        # Laid out once: the solver starts from where it left the panels, so that a second drawing of the same
+        # figure would move colour bars by a pixel and write other bytes.
+        figure.set_dpi(DPI)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        figure.savefig(path, dpi=DPI, metadata={"Software": None})
 
 
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the house's style, whatever the process or a ``matplotlibrc`` has set.
+
+    Matplotlib reads its settings when a text or a tick is made, which may be as late as in `save`.
+    """
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", STYLE]):
+        yield
+
+
+@house_style()
 def band_image(plot: BandPlot, title: str = "") -> "Figure":
     """Draw bands as `candidates.report.figures.band_figure` does."""
     figure, (panel,) = panels(1, 1, (6.4, 4.6), title)
@@ -40,6 +60,7 @@ def band_image(plot: BandPlot, title: str = "") -> "Figure":
     return figure
 
 
+@house_style()
 def wilson_image(plots: Sequence[WilsonPlot], title: str = "") -> "Figure":
     """Draw charge centres as `candidates.report.figures.wilson_figure` does."""
     ordered = axes.plane_order(plots)
@@ -59,6 +80,7 @@ def wilson_image(plots: Sequence[WilsonPlot], title: str = "") -> "Figure":
     return figure
 
 
+@house_style()
 def surface_image(plots: Sequence[SurfacePlot], title: str = "") -> "Figure":
     """Draw spectra of a surface as `candidates.report.figures.surface_figure` does."""
     ordered = axes.in_order(plots)
@@ -157,10 +179,9 @@ def draw_surface(panel: "Axes", plot: SurfacePlot, limits: tuple[float, float], 
 
 def panels(rows: int, columns: int, size: tuple[float, float], title: str) -> tuple["Figure", list["Axes"]]:
     """Return a figure of so many panels in the house's style, and the panels row by row; size in inches."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE):
+    with house_style():
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
         if title:

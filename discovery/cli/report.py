@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from discovery.cli.candidates import fail, newest_run, opened_store
+from discovery.cli.console import default_workers, progress
 
 LONGEST = 200
 """Characters of an id that are looked at; databases limit the length of what they compare."""
@@ -28,13 +29,21 @@ def report(
     ] = None,
     pages: Annotated[int, typer.Option(min=0, help="So many of the best get a page of their own.")] = 50,
     explain: Annotated[
-        bool, typer.Option(help="Ask the model what each token is worth, where that is not known yet.")
+        bool,
+        typer.Option(
+            help="Ask the model what each token is worth and which labelled crystals are nearest, where that "
+            "is not known yet."
+        ),
     ] = True,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; all cores by default.", show_default=False)
+    ] = None,
 ) -> None:
     """Write the pages of a stored run: the ranking, and one page for each of the best candidates.
 
     Verifications and decisions that the store holds are shown; candidates that were verified always get a
-    page.
+    page. The first explanations after a screen of a large database place its labelled crystals by the model,
+    which takes minutes and is kept.
 
     \b
     Examples:
@@ -44,6 +53,7 @@ def report(
     """
     from candidates.store import NotFoundError, StoreError
     from discovery.screening.reporting import report_run
+    from xbert.parallel import WorkerError
 
     with opened_store() as store:
         chosen = store.candidate(candidate[:LONGEST]) if candidate is not None else None
@@ -62,15 +72,14 @@ def report(
             "Say where the report goes with -o DIRECTORY.",
         )
     try:
-        path = report_run(
-            record,
-            found,
-            output or Path(record.directory) / "report",
-            store,
-            pages=pages,
-            explain=explain,
-            only=chosen.id if chosen else None,
-        )
+        with progress() as show:
+            path = report_run(
+                record, found, output or Path(record.directory) / "report", store, pages=pages,
+                explain=explain, only=chosen.id if chosen else None, patient=True,
+                workers=workers or default_workers(), on_progress=show,
+            )  # fmt: skip
+    except WorkerError as error:
+        fail(str(error), "`discover report --no-explain` does without.")
     except StoreError as error:
         fail(str(error), error.remedy)
     except OSError as error:

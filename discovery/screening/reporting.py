@@ -4,20 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from candidates.explanation import FILE, Explanation, Explanations
 from candidates.records import Candidate, RunRecord
 from candidates.report import ModelCard, write_candidate_page, write_report
 from candidates.report.page import PAGES
 from candidates.store import Store
 from candidates.verification import Verification
+from discovery.screening.explaining import Progress, explanations_of
 
 if TYPE_CHECKING:
     from xbert.predict import Predictor
-
-REFERENCE = 200
-"""Candidates whose mean token stands for nothing known, evenly from the whole ranking."""
 
 
 def report_run(
@@ -29,6 +24,9 @@ def report_run(
     pages: int = PAGES,
     explain: bool = True,
     only: str | None = None,
+    patient: bool = False,
+    workers: int = 1,
+    on_progress: Progress | None = None,
 ) -> Path:
     """Write the pages of a run and return the path of the one to open.
 
@@ -43,6 +41,10 @@ def report_run(
         pages: so many of the best get a page of their own.
         explain: whether explanations that are missing are computed.
         only: id of a candidate; only its page is written.
+        patient: the labelled crystals of a large database are placed for the first time if need be, which
+            takes minutes; without it the page goes without its nearest neighbours then.
+        workers: processes for that.
+        on_progress: called with (stage, done, all) while that lasts.
     """
     ranked = sorted(candidates, key=lambda c: (c.rank, c.id))
     verifications, reviews = _known(run, ranked, store)
@@ -52,7 +54,10 @@ def report_run(
         else [c for n, c in enumerate(ranked) if n < pages or c.id in verifications]
     )
     card, predictor = _model(run)
-    explanations = _explanations(run, ranked, chosen, predictor if explain else None)
+    explanations = explanations_of(
+        run, ranked, chosen, predictor if explain else None,
+        patient=patient, workers=workers, on_progress=on_progress,
+    )  # fmt: skip
     if only is None:
         return write_report(
             run, ranked, directory, card=card, explanations=explanations, verifications=verifications,
@@ -93,47 +98,4 @@ def _known(
     return (
         {key: verifications(store, key)[0] for key in verified},
         {key: state.status for key, state in states.items() if state.status != "open"},
-    )
-
-
-def _explanations(
-    run: RunRecord, ranked: Sequence[Candidate], chosen: Sequence[Candidate], predictor: "Predictor | None"
-) -> dict[str, Explanation]:
-    path = Path(run.directory) / FILE
-    found: dict[str, Explanation] = {}
-    if path.is_file():
-        try:
-            found = Explanations.validate_json(path.read_bytes())
-        except ValueError:  # of an earlier form: computed again
-            found = {}
-    missing = [c for c in chosen if c.id not in found]
-    if predictor is None or not missing or len(ranked) < 2:
-        return found
-    from discovery.screening.explain import explain
-
-    sample = [ranked[n] for n in np.unique(np.linspace(0, len(ranked) - 1, REFERENCE).astype(int))]
-    made = explain(predictor, _features(missing), _features(sample))
-    found |= {c.id: explanation for c, explanation in zip(missing, made, strict=True)}
-    if path.parent.is_dir():
-        path.write_bytes(Explanations.dump_json(dict(sorted(found.items())), indent=1))
-    return found
-
-
-def _features(candidates: Sequence[Candidate]):  # type: ignore[no-untyped-def]  # xbert.features.Features
-    from xbert.crystals import Crystal, CrystalTable
-    from xbert.features import features_of
-
-    crystals = [
-        Crystal(
-            c.id,
-            np.reshape(c.lattice, (3, 3)),
-            np.array(c.atomic_numbers, dtype=np.uint8),
-            np.reshape(c.frac_coords, (-1, 3)),
-        )
-        for c in candidates
-    ]
-    return features_of(
-        CrystalTable.from_crystals(crystals),
-        np.array([c.spacegroup for c in candidates], dtype=np.int16),
-        np.array([c.n_electrons for c in candidates], dtype=np.int64),
     )

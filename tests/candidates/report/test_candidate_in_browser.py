@@ -25,10 +25,11 @@ EXPLANATION = Explanation(
     method="Blotted out.",
     neighbours=[
         Neighbour(
-            crystal_id="mp-1", formula="Bi2Se3", spacegroup=166, spacegroup_symbol="R-3m", label="TI",
-            source="tqc", distance=0.2,
+            crystal_id="mp-1", formula="Bi2Se3", spacegroup=166, spacegroup_symbol="R-3m",
+            classes={"tqc": "TI", "literature": "strong TI"}, p_topological=0.97, distance=0.2,
         )
     ],
+    meaning="Near is alike.",
 )  # fmt: skip
 
 # How many pixels of a canvas are not bare, and a number that changes with the picture.

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -66,3 +67,19 @@ def test_images_are_written_without_a_display(figure: Figure, tmp_path: Path) ->
     with Image.open(tmp_path / "a.png") as image:
         assert min(image.size) > 500
         assert len(image.convert("RGB").getcolors(1 << 24)) > 50
+
+
+def test_an_image_is_the_same_bytes_whoever_draws_it_and_however_often(tmp_path: Path) -> None:
+    def bytes_of(figure: Figure) -> bytes:
+        images.save(figure, tmp_path / "a.png")
+        return (tmp_path / "a.png").read_bytes()
+
+    spectra = images.surface_image(sample_plots.surfaces())
+    bands = images.band_image(sample_plots.bands(weights=True), "a $title")
+    first = bytes_of(spectra), bytes_of(bands)
+    assert (bytes_of(spectra), bytes_of(bands)) == first
+    assert first[0].startswith(b"\x89PNG")
+    with rc_context({"font.size": 17, "axes.grid": True, "image.cmap": "jet", "savefig.bbox": "tight"}):
+        again = images.surface_image(sample_plots.surfaces())
+        assert bytes_of(again) == first[0]
+        assert bytes_of(images.band_image(sample_plots.bands(weights=True), "a $title")) == first[1]

@@ -7,15 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from candidates.app.views import candidate as candidate_page
 from candidates.explanation import FILE
 from candidates.records import Candidate, RunRecord
 from candidates.reviews import Reviews
 from candidates.store import Store
 from candidates.verifications import add_verification
+from discovery.databases.catalogue import get
 from discovery.screening.reporting import report_run
 from tests.candidates.report.sample_verification import make_verification
 from tests.sample_records import make_candidate, make_run
 from xbert.checkpoint import locate, model_sha256
+
+
+@pytest.fixture(autouse=True)
+def _few_labelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discovery.screening.neighbours.MOST", 40)
 
 
 @pytest.fixture
@@ -66,3 +73,46 @@ def test_one_candidate_alone(stored: tuple[RunRecord, list[Candidate], Store]) -
     path = report_run(run, found, Path(run.directory) / "report", store, only=found[1].id, explain=False)
     assert path.name == f"{found[1].id}.html"
     assert not (Path(run.directory) / "report" / "index.html").exists()
+
+
+def test_nearest_labelled_crystals_are_shown_and_kept(
+    stored: tuple[RunRecord, list[Candidate], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, found, store = stored
+    directory = Path(run.directory)
+    path = report_run(run, found, directory / "report", store, pages=1)
+    page = (path.parent / "candidates" / f"{found[0].id}.html").read_text(encoding="utf-8")
+    assert "Nearest labelled crystals" in page
+    assert "labelled crystals of starter" in page  # the database of the run is not here
+    kept = json.loads((directory / FILE).read_text(encoding="utf-8"))[found[0].id]
+    assert len(kept["neighbours"]) == 5
+    assert candidate_page(store, found[0].id).count("labelled crystals of starter") == 1  # the review app's
+    # Placed once: a second candidate is compared with what lies in the cache.
+    monkeypatch.setattr("discovery.screening.neighbours.place", lambda *_: pytest.fail("placed again"))
+    report_run(run, found, directory / "report", store, pages=2)
+    assert len(json.loads((directory / FILE).read_text(encoding="utf-8"))[found[1].id]["neighbours"]) == 5
+
+
+def test_a_large_database_is_placed_only_when_asked_for(
+    stored: tuple[RunRecord, list[Candidate], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, found, store = stored
+    database = get("starter")
+    run = run.model_copy(
+        update={"database": "many", "n_input": 5000, "database_sha256": database.fingerprint()}
+    )
+    monkeypatch.setattr("discovery.databases.catalogue.get", lambda name, settings: database)
+    report_run(run, found, Path(run.directory) / "report", store, pages=1)
+    kept = json.loads((Path(run.directory) / FILE).read_text(encoding="utf-8"))[found[0].id]
+    assert kept["attributions"]
+    assert not kept["neighbours"]
+    seen = []
+    report_run(
+        run, found, Path(run.directory) / "report", store, pages=1, patient=True,
+        on_progress=lambda *told: seen.append(told),
+    )  # fmt: skip
+    again = json.loads((Path(run.directory) / FILE).read_text(encoding="utf-8"))[found[0].id]
+    assert again["attributions"] == kept["attributions"]
+    assert len(again["neighbours"]) == 5
+    assert seen[-1][0] == "labelled"
+    assert seen[-1][1] == seen[-1][2]
