@@ -137,7 +137,7 @@ class Link:
             if self._sqlite and parsed.database not in (None, "", ":memory:"):
                 options = {"poolclass": NullPool, "connect_args": {"timeout": BUSY_SECONDS}}
             self._engine = create_engine(parsed, **options)
-        except (ArgumentError, NoSuchModuleError) as error:
+        except (ArgumentError, NoSuchModuleError, ValueError) as error:  # ValueError: a port that is none
             raise StoreError(
                 f"the store URL is not one that SQLAlchemy reads: {error}",
                 "Set DISCOVER_STORE_URL to sqlite:////absolute/path.sqlite or postgresql+psycopg://host/name.",

@@ -187,7 +187,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert "DISCOVER_STORE_URL" in refused.value.remedy
 
 
-@pytest.mark.parametrize("url", ["no url", "nosuchdatabase://x/y"])
+@pytest.mark.parametrize("url", ["no url", "nosuchdatabase://x/y", "postgresql+psycopg://host:port/x"])
 def test_wrong_urls(url: str) -> None:
     with pytest.raises(StoreError) as refused:
         Store(url)
