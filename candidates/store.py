@@ -16,6 +16,9 @@ SORT_KEYS: tuple[str, ...] = get_args(SortKey)
 
 T = TypeVar("T")
 
+LONGEST_ID = 200
+"""Characters of an id that can be found; longer names are not looked for."""
+
 _ORDER: dict[str, tuple[Any, ...]] = {
     "rank": (CandidateRow.rank,),
     "probability": (CandidateRow.p_topological.desc(), CandidateRow.rank),
@@ -166,6 +169,9 @@ class Store:
         return Candidate(**self._one(CandidateRow, "candidate", "discover candidates", id_or_prefix))
 
     def _one(self, table: type[Any], noun: str, command: str, prefix: str) -> dict[str, Any]:
+        # Databases refuse to compare with NUL, half a surrogate pair or megabytes; no id has any of these.
+        possible = len(prefix) <= LONGEST_ID and prefix.isprintable()
+
         def look(session: Session) -> list[dict[str, Any]]:
             query = select(*columns(session, table)).order_by(table.id).limit(9)
             rows = session.execute(query.where(table.id == prefix)).mappings().all()
@@ -174,10 +180,11 @@ class Store:
                 rows = session.execute(query.where(begins)).mappings().all()
             return [dict(row) for row in rows]
 
-        rows: list[dict[str, Any]] = self._read(look, [])
+        rows: list[dict[str, Any]] = self._read(look, []) if possible else []
         if not rows:
+            shown = prefix if len(prefix) <= LONGEST_ID else prefix[:60] + "…"
             raise NotFoundError(
-                f"no {noun} {prefix!r} in {self.name}", f"`{command}` lists the ids that are there."
+                f"no {noun} {shown!r} in {self.name}", f"`{command}` lists the ids that are there."
             )
         if len(rows) > 1:
             ids = ", ".join(row["id"] for row in rows[:8]) + (", …" if len(rows) > 8 else "")

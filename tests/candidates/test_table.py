@@ -3,17 +3,23 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
 
 import candidates
+from candidates.records import Candidate
 from candidates.report.notebook import card
 from candidates.store import NotFoundError, Store
 from candidates.table import table
 from discovery.screening.rows import to_parquet
 from tests.sample_records import RUN_ID, make_candidate, make_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BARE = {"band_gap": None, "p_benchmark": None, "labels": {}, "known": [], "hazards": [], "icsd_ids": None}
 FOUND = [
@@ -78,3 +84,62 @@ def test_a_candidate_shows_itself_as_a_card() -> None:
 def test_importing_the_package_is_quick_and_brings_no_pandas() -> None:
     code = "import candidates, sys; assert 'pandas' not in sys.modules and 'sqlalchemy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+HOSTILE = (
+    "'); DROP TABLE candidates; --\" OR 1=1 <script>alert(1)</script> "
+    "../../etc/passwd \u202e=cmd|' /C calc'!A0"
+)
+
+
+@pytest.fixture(params=["directory", "sqlite", "postgresql"])
+def loaded(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[list[Candidate]], "pd.DataFrame"]:
+    """Write records and load them again: from a directory, from SQLite, from PostgreSQL."""
+
+    def through(found: list[Candidate]) -> "pd.DataFrame":
+        if request.param == "directory":
+            pq.write_table(to_parquet(found), tmp_path / "candidates.parquet")
+            (tmp_path / "run.json").write_text(
+                json.dumps(make_run().model_dump(mode="json")), encoding="utf-8"
+            )
+            return candidates.load(tmp_path)
+        url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+        if request.param == "postgresql":
+            url = request.getfixturevalue("postgres_url")
+        Store(url).add_run(make_run(), found)
+        again = candidates.load(RUN_ID, store=url)
+        assert len(Store(url).candidates(RUN_ID)) == len(found)  # the tables still stand
+        return again
+
+    return through
+
+
+def test_sql_and_ten_megabytes_come_back_as_they_went(
+    loaded: Callable[[list[Candidate]], "pd.DataFrame"],
+) -> None:
+    long = HOSTILE + "Ω" * (10_000_000 // 2)  # two bytes each
+    geometry = {"lattice": [4, 0, 0, 0, 4, 0, 0, 0, 4], "frac_coords": [0.5] * 12}
+    found = [
+        make_candidate(
+            1, formula=HOSTILE, crystal_id=HOSTILE, notes=[long],
+            **BARE | geometry | {"labels": {HOSTILE: HOSTILE}, "hazards": [HOSTILE]},
+        ),
+        make_candidate(2, **geometry, formula=long, crystal_id=long),
+    ]  # fmt: skip
+    again = loaded(found)
+    assert [candidates.record(row) for _, row in again.iterrows()] == found
+    assert again.loc[found[1].id, "formula"] == long
+    shown = found[1]._repr_html_()
+    assert len(shown) < 100_000
+    assert "<script" not in shown + found[0]._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "wanted", [HOSTILE, "x" * 10_000_000, "%", "_", "' OR '1'='1", "../" * 50, "\0", "\ud800"]
+)
+def test_a_hostile_name_of_a_run_finds_none_and_harms_none(wanted: str, any_url: str) -> None:
+    Store(any_url).add_run(make_run(), FOUND)
+    with pytest.raises((NotFoundError, FileNotFoundError)) as refused:
+        candidates.load(wanted, store=any_url)
+    assert len(str(refused.value)) < 10_000
+    assert len(candidates.load(RUN_ID, store=any_url)) == len(FOUND)
