@@ -372,6 +372,34 @@ def test_comparing(opened: Open, store: Store) -> None:
     assert [_status(store, n) for n in range(4)] == ["open", "accepted", "open", "open"]
 
 
+def test_paper_holds_the_whole_candidate_and_no_controls(opened: Open, store: Store) -> None:
+    Reviews(store).add(IDS[:1], Edit(status="accepted", note="Worth a run."), "ben")
+    page = opened(ending=f"#{RUN_ID}", color_scheme="dark")
+    page.keyboard.press("2")
+    expect(_heading(page)).to_have_text("Bi2Se3")
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(page.locator(".queue")).to_be_hidden()
+    for control in (".topbar", ".actions", ".toast", ".tools >> nth=0", ".way"):
+        expect(page.locator(control)).to_be_hidden()
+    for part in (".candidate h1", "#structure", ".history .words", "#bibtex"):
+        expect(page.locator(part)).to_be_visible()
+    # A scrolling box would be cut at the end of the first sheet.
+    cut = page.evaluate(
+        """() => ["html", "body", "main", ".detail"].map((name) => document.querySelector(name)).filter(
+          (box) => box.scrollHeight > box.clientHeight + 2 && getComputedStyle(box).overflowY !== "visible"
+        ).map((box) => box.tagName + "." + box.className)"""
+    )
+    assert cut == []
+    colours = "(name) => getComputedStyle(document.querySelector(name))"
+    assert page.evaluate(f"({colours})('body').backgroundColor") == "rgb(255, 255, 255)"
+    red, green, blue = page.evaluate(f"({colours})('.candidate h1').color.match(/[0-9]+/g).slice(0, 3)")
+    assert max(int(red), int(green), int(blue)) < 90  # ink, not the light letters of a dark screen
+    sheets = len(
+        re.findall(rb"/Type\s*/Page[^s]", page.pdf(prefer_css_page_size=True, print_background=True))
+    )
+    assert 2 <= sheets <= 12
+
+
 def test_the_server_goes_away_and_comes_back(chromium: Any, store: Store) -> None:
     with _served(store, Access()) as url:
         context = chromium.new_context()
