@@ -126,9 +126,9 @@ def measure(page_file: Path, repeats: int) -> dict[str, Any]:
             page.wait_for_timeout(1500)
             loads.append(page.evaluate(LOADED))
             for name, act in INTERACTIONS.items():
-                before = _busy(session)
+                before = busy(session)
                 wall[name].append(page.evaluate(MEASURE.replace("ACT", act)))
-                own[name].append(1000 * (_busy(session) - before))
+                own[name].append(1000 * (busy(session) - before))
                 page.wait_for_timeout(400)
             page.close()
         browser.close()
@@ -141,7 +141,8 @@ def measure(page_file: Path, repeats: int) -> dict[str, Any]:
     }
 
 
-def _busy(session: Any) -> float:
+def busy(session: Any) -> float:
+    """Return how long the page's own thread has worked, in seconds."""
     metrics = session.send("Performance.getMetrics")["metrics"]
     return float(next(m["value"] for m in metrics if m["name"] == "TaskDuration"))
 
