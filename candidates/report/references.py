@@ -21,8 +21,9 @@ _PROGRAMS = {
 
 @cache
 def entries() -> dict[str, str]:
-    """Return key → BibTeX entry, in the order of the file."""
-    text = files("candidates.report").joinpath("references.bib").read_text(encoding="utf-8")
+    """Return key → BibTeX entry, in the order of the file, whose lines that begin with % are left out."""
+    whole = files("candidates.report").joinpath("references.bib").read_text(encoding="utf-8")
+    text = re.sub(r"^%.*\n", "", whole, flags=re.M)
     try:
         own = version("xbert-discovery")
     except PackageNotFoundError:

@@ -20,6 +20,17 @@ def test_entries_are_whole() -> None:
         assert entry.count("{") == entry.count("}"), key
         assert entry.endswith("\n}"), key
         assert "VERSION" not in entry
+        assert "%" not in entry, key
+
+
+def test_works_are_named_by_a_doi_or_an_arxiv_number_once() -> None:
+    named = [re.findall(r"^  (?:doi|eprint) = \{(.+)\}", e, re.M) for e in references.entries().values()]
+    own, *rest = named
+    assert own == []
+    assert all(len(ids) == 1 for ids in rest)
+    ids = [ids[0] for ids in rest]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"10\.[0-9]{4}/[!-~]+|[0-9]{4}\.[0-9]{5}", id) for id in ids)
 
 
 def test_a_candidate_cites_its_labels_and_its_database() -> None:
