@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Select, UniqueConstraint, func, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from candidates.link import StoreError
 from candidates.review import Edit, Review, State, fold, in_the_way, taken_back
-from candidates.schema import Base, CandidateRow, StoreError
+from candidates.schema import Base, CandidateRow
 from candidates.store import NotFoundError, Store
 
 BULK_LIMIT = 20_000

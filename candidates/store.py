@@ -6,8 +6,9 @@ from typing import Any, Literal, TypeVar, get_args
 from sqlalchemy import delete, func, insert, null, select
 from sqlalchemy.orm import Session
 
+from candidates.link import Link, StoreError, columns
 from candidates.records import Candidate, RunRecord
-from candidates.schema import CandidateRow, Link, RunRow, StoreError, columns
+from candidates.schema import CandidateRow, RunRow
 
 __all__ = ["SORT_KEYS", "AmbiguousError", "NotFoundError", "SortKey", "Store", "StoreError"]
 

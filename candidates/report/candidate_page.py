@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from candidates.explanation import Explanation
 from candidates.records import Candidate, RunRecord
-from candidates.report import facts, plots, references, structure, svg, typeset, zone
+from candidates.report import facts, inversions, plots, references, structure, svg, typeset, zone
 from candidates.report.card import ModelCard
 from candidates.report.columns import status_of
 from candidates.report.files import write_whole
@@ -125,7 +125,7 @@ class Drawn:
 
     bands: list[tuple[BandPlot, Markup]]
     orbitals: list[str]
-    inversions: list[plots.Inversion]
+    inversions: list[inversions.Inversion]
     wilson: Markup | None
     surfaces: list[Markup]
     zone: dict[str, Any] | None
@@ -133,7 +133,7 @@ class Drawn:
 
 def _drawn(candidate: Candidate, verification: Verification) -> Drawn:
     ordered = sorted(verification.bands, key=lambda plot: plot.spin_orbit)
-    names, marked = plots.orbitals(ordered), plots.inversions(ordered)
+    names, marked = inversions.orbitals(ordered), inversions.inversions(ordered)
     by_miller: dict[tuple[int, int, int], list[SurfacePlot]] = {}
     for plot in verification.surfaces:
         by_miller.setdefault(plot.miller, []).append(plot)
@@ -144,7 +144,7 @@ def _drawn(candidate: Candidate, verification: Verification) -> Drawn:
         marked,
         plots.wilson(verification.wilson) if verification.wilson else None,
         [plots.surface(group) for group in by_miller.values()],
-        zone.scene(candidate, path, [plots.name_of(name) for _, name in path.ticks]) if path else None,
+        zone.scene(candidate, path, [inversions.name_of(name) for _, name in path.ticks]) if path else None,
     )
 
 

@@ -89,7 +89,11 @@ def source_link(source: str) -> str | None:
 
 
 def identifiers(candidate: Candidate) -> list[Fact]:
-    """Return the ids under which databases know this crystal, with links where a page of its own exists."""
+    """Return the ids under which databases know this crystal, with links where a page of its own exists.
+
+    ICSD has no public page for an entry, so its codes lead to the way in. The catalogue of topological
+    quantum chemistry addresses a crystal by its ICSD code; that form was not tried out from here.
+    """
     found = [_fact("Candidate", candidate.id)]
     link = crystal_link(candidate.crystal_id)
     found.append(_fact("Materials Project" if link else candidate.database, candidate.crystal_id, link))

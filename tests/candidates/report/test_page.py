@@ -147,9 +147,12 @@ def test_hostile_text_stays_text_on_the_page_of_a_candidate(text: str) -> None:
                 Neighbour(
                     spacegroup=1,
                     distance=0.1,
-                    **dict.fromkeys(("crystal_id", "formula", "spacegroup_symbol", "label", "source"), word),
+                    p_topological=0.5,
+                    classes={word: word},
+                    **dict.fromkeys(("crystal_id", "formula", "spacegroup_symbol"), word),
                 )
             ],
+            meaning=word,
         )
         candidate = candidate.model_copy(update={"icsd_ids": "".join(word.split())})  # spaces part codes
         given: dict[str, Any] = {"explanation": explanation, "verification": verification, "review": word}

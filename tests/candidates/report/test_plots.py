@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from candidates.report import axes, plots
+from candidates.report import axes, inversions, plots
 from tests.candidates.report.sample_verification import band_plot, make_verification, surface_plot
 
 
 def test_an_inversion_is_found_where_orbitals_change_places() -> None:
-    found = plots.inversions([band_plot(False), band_plot(True, inverted=True)])
+    found = inversions.inversions([band_plot(False), band_plot(True, inverted=True)])
     assert [(i.point, i.below, i.above) for i in found] == [
         ("Γ", "Se s", "Sb p"), ("X", "Se s", "Sb p"), ("S₁", "Se s", "Sb p"),
     ]  # fmt: skip
-    assert plots.inversions([band_plot(False), band_plot(True)]) == []
-    assert plots.inversions([band_plot(True, inverted=True)]) == []
+    assert inversions.inversions([band_plot(False), band_plot(True)]) == []
+    assert inversions.inversions([band_plot(True, inverted=True)]) == []
 
 
 def test_filled_and_empty_bands_lie_apart() -> None:
@@ -36,7 +36,7 @@ def test_filled_and_empty_bands_lie_apart() -> None:
 
 def test_gap_and_rings() -> None:
     plot = band_plot(True, inverted=True)
-    image = ElementTree.fromstring(plots.bands(plot, [], plots.inversions([band_plot(False), plot])))
+    image = ElementTree.fromstring(plots.bands(plot, [], inversions.inversions([band_plot(False), plot])))
     shade = next(r for r in image.iter("rect") if r.get("class") == "gap")
     low, high = axes.energy_window(plot)
     assert float(shade.get("height", 0)) == pytest.approx(330 * 0.2 / (high - low), abs=0.02)
@@ -66,4 +66,4 @@ def test_orbitals_with_most_weight_come_first() -> None:
     heavy = plot.model_copy(
         update={"weights": {"A s": plot.weights["Se s"], "B p": tuple([(1.0,) * 41] * 4)}}
     )
-    assert plots.orbitals([heavy]) == ["B p", "A s"]
+    assert inversions.orbitals([heavy]) == ["B p", "A s"]
