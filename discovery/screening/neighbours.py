@@ -22,7 +22,7 @@ from xbert.spacegroups import space_group
 
 SHOWN = 5
 MOST = 10_000
-"""Labelled crystals that are placed, evenly from a larger database: a minute or two on two cores, 80 MB of cache."""
+"""Labelled crystals that are placed, evenly from a larger database: a minute or two, 80 MB of cache."""
 
 CHUNK = 512
 LOOKED_AT = 64
