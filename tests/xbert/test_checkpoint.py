@@ -93,7 +93,14 @@ def test_shipped_models_load_and_are_small_and_documented(name: str) -> None:
     assert description.name == name
     card = (directory / "README.md").read_text(encoding="utf-8")
     assert description.training["command"] in card
-    assert {path.name for path in directory.iterdir()} == {WEIGHTS, DESCRIPTION, "README.md"}
+    assert {path.name for path in directory.iterdir()} == {
+        WEIGHTS,
+        DESCRIPTION,
+        "README.md",
+        "calibration.json",
+    }
+    calibration = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
+    assert calibration["model_sha256"] == model_sha256(directory)
 
 
 def test_shipped_models_reach_what_they_promise() -> None:

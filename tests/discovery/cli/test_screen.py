@@ -35,7 +35,12 @@ def test_help_shows_examples() -> None:
 def test_screen_writes_everything_and_records_the_run(tmp_path: Path) -> None:
     result = runner.invoke(app, ["screen", "--db", "starter", "--undiagnosable", "-o", str(tmp_path / "run")])
     assert result.exit_code == 0, result.output
-    assert {p.name for p in (tmp_path / "run").iterdir()} == {"candidates.parquet", "run.json", "report"}
+    assert {p.name for p in (tmp_path / "run").iterdir()} == {
+        "candidates.parquet",
+        "explanations.json",
+        "run.json",
+        "report",
+    }
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     store = Store(get_settings().resolved_store_url)
     stored = store.candidates(record["id"])
