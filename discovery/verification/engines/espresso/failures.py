@@ -71,7 +71,9 @@ def check_ran(ran: Ran, directory: Path, output: str) -> None:
         remedy = next((advice for part, advice in REMEDIES.items() if part in message), f"See {place}.")
         raise StepError(f"{ran.program} stopped in {found[1]}: {message}", remedy)
     if ran.code:
-        last = (errors.strip() or text.strip() or "it printed nothing").splitlines()[-1].strip()
+        said = [line.strip() for line in f"{text}\n{errors}".splitlines()]
+        # mpirun ends its advice with a ruler of dashes.
+        last = next((line for line in reversed(said) if any(map(str.isalnum, line))), "it printed nothing")
         how = f"was ended by signal {-ran.code}" if ran.code < 0 else f"ended with status {ran.code}"
         raise StepError(f"{ran.program} {how}: {last}", f"See {place} and {place}.err.")
     raise StepError(f"{place} ends before JOB DONE: the run was cut off", "Run the step again.")

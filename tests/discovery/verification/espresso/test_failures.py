@@ -42,6 +42,7 @@ def test_a_good_end_says_nothing(tmp_path: Path) -> None:
         ("", "", -9, "want of memory", "fewer ranks"),
         ("", "", -11, "signal 11", "pw.out.err"),
         ("", "loading shared libraries: libmpi.so", 127, "libmpi", "pw.out.err"),
+        ("", f"-----\nrank 1 was terminated\n{'-' * 74}\n", 1, "status 1: rank 1 was", "pw.out.err"),
     ],
 )
 def test_each_bad_end_has_a_reason_and_a_remedy(
