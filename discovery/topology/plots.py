@@ -39,20 +39,20 @@ def band_plot(
     shares = np.abs(states) ** 2
     return BandPlot(
         spin_orbit=model.spin is not None,
-        distance=_rounded(path.distance, 6),
+        distance=rounded(path.distance, 6),
         k=tuple((float(a), float(b), float(c)) for a, b, c in np.round(path.k, 8)),
         ticks=tuple((round(at, 6), name) for at, name in path.ticks),
-        energies=_rows((energies - zero_ev).T, 5),
+        energies=rows((energies - zero_ev).T, 5),
         zero=zero,
         n_occupied=n_occupied,
-        weights={name: _rows(shares[:, own].sum(axis=1).T.clip(0.0, 1.0), 3) for name, own in shells.items()},
+        weights={name: rows(shares[:, own].sum(axis=1).T.clip(0.0, 1.0), 3) for name, own in shells.items()},
     )
 
 
 def wilson_plots(z2: Z2Result) -> tuple[WilsonPlot, ...]:
     """Return the charge centres of the six planes."""
     return tuple(
-        WilsonPlot(plane=name, z2=plane.z2, k=_rounded(plane.k, 7), centres=_rows(plane.centres, 6))
+        WilsonPlot(plane=name, z2=plane.z2, k=rounded(plane.k, 7), centres=rows(plane.centres, 6))
         for name, plane in z2.planes.items()
     )
 
@@ -73,11 +73,11 @@ def surface_plots(
             {
                 "miller": spectrum.surface.miller,
                 "termination": name,
-                "distance": _rounded(spectrum.distance, 6),
+                "distance": rounded(spectrum.distance, 6),
                 "ticks": tuple((round(at, 6), label) for at, label in spectrum.labels),
-                "energies": _rounded(spectrum.energies - zero_ev, 6),
+                "energies": rounded(spectrum.energies - zero_ev, 6),
                 "zero": zero,
-                "log_weight": _rows(np.log10(np.maximum(density, FAINTEST)).T, 4),
+                "log_weight": rows(np.log10(np.maximum(density, FAINTEST)).T, 4),
             }
         )
 
@@ -98,9 +98,11 @@ def _shells(sites: Sequence[Site], model: TightBinding) -> dict[str, list[int]]:
     }
 
 
-def _rounded(values: np.ndarray, digits: int) -> tuple[float, ...]:
+def rounded(values: np.ndarray, digits: int) -> tuple[float, ...]:
+    """Return an array (n,) as the numbers of a record."""
     return tuple(np.round(values, digits).tolist())
 
 
-def _rows(values: np.ndarray, digits: int) -> tuple[tuple[float, ...], ...]:
+def rows(values: np.ndarray, digits: int) -> tuple[tuple[float, ...], ...]:
+    """Return an array (n, m) as the rows of a record."""
     return tuple(tuple(row) for row in np.round(values, digits).tolist())

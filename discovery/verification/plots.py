@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from candidates.records import Record
 from candidates.verification import BandPlot
 from discovery.topology.parities import ParityResult
+from discovery.topology.plots import rounded, rows
 from discovery.verification.engines import StepError, StepOutput
 from discovery.verification.results import Crystal, Request, write_text
 
@@ -51,14 +52,14 @@ def band_plot(crystal: Crystal, output: StepOutput, spacing: float, time_reversa
     keep = np.union1d(np.flatnonzero(inside.any(axis=0)), [n - 1, n])
     return BandPlot(
         spin_orbit=bands.spin_orbit,
-        distance=_floats(path.distance, 6),
+        distance=rounded(path.distance, 6),
         k=tuple((float(a), float(b), float(c)) for a, b, c in np.round(path.kpoints, 8)),
         ticks=path.ticks,
-        energies=_rows((bands.energies[:, keep] - top).T, 4),
+        energies=rows((bands.energies[:, keep] - top).T, 4),
         zero="valence top",
         n_occupied=int((keep < n).sum()),
         weights={
-            orbital: _rows(np.asarray(weight)[:, keep].T, 3)
+            orbital: rows(np.asarray(weight, dtype=float)[:, keep].T, 3)
             for orbital, weight in output.orbital_weights.items()
         },
     )
@@ -103,11 +104,3 @@ def read_parities(directory: Path) -> ParityResult | None:
     odd = {(int(t[0]), int(t[1]), int(t[2])): count for t, count in facts["odd_pairs"].items()}
     a, b, c, d = facts["nu"]
     return ParityResult((a, b, c, d), facts["z4"], facts["z4_odd"], odd)
-
-
-def _floats(values: np.ndarray, digits: int) -> tuple[float, ...]:
-    return tuple(np.round(np.asarray(values, dtype=float), digits).tolist())
-
-
-def _rows(values: np.ndarray, digits: int) -> tuple[tuple[float, ...], ...]:
-    return tuple(map(tuple, np.round(np.asarray(values, dtype=float), digits).tolist()))
