@@ -107,29 +107,40 @@ def make(n: int) -> tuple[RunRecord, list[Candidate]]:
     return run, found
 
 
-def measure(page_file: Path, repeats: int) -> dict[str, Any]:
-    """Return medians in milliseconds, of the wall clock and of the page's own thread."""
+def measure(
+    address: str, repeats: int, interactions: dict[str, str], pause_ms: int, prepare: str = ""
+) -> dict[str, Any]:
+    """Return medians in milliseconds, of the wall clock and of the page's own thread.
+
+    Args:
+        address: of a page that marks when it is ``ready``.
+        repeats: fresh pages.
+        interactions: name → JavaScript that acts.
+        pause_ms: after each interaction.
+        prepare: JavaScript that runs before the page's own.
+    """
     from playwright.sync_api import sync_playwright
 
     loads: list[dict[str, float]] = []
-    wall: dict[str, list[float]] = {name: [] for name in INTERACTIONS}
-    own: dict[str, list[float]] = {name: [] for name in INTERACTIONS}
+    wall: dict[str, list[float]] = {name: [] for name in interactions}
+    own: dict[str, list[float]] = {name: [] for name in interactions}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
         version = browser.version
         for _ in range(repeats):
             page = browser.new_page(viewport={"width": 1400, "height": 900})
+            page.add_init_script(prepare)
             session = page.context.new_cdp_session(page)
             session.send("Performance.enable", {"timeDomain": "threadTicks"})
-            page.goto(page_file.as_uri())
+            page.goto(address)
             page.wait_for_function("() => performance.getEntriesByName('ready').length > 0")
             page.wait_for_timeout(1500)
             loads.append(page.evaluate(LOADED))
-            for name, act in INTERACTIONS.items():
+            for name, act in interactions.items():
                 before = busy(session)
                 wall[name].append(page.evaluate(MEASURE.replace("ACT", act)))
                 own[name].append(1000 * (busy(session) - before))
-                page.wait_for_timeout(400)
+                page.wait_for_timeout(pause_ms)
             page.close()
         browser.close()
     return {
@@ -163,7 +174,7 @@ def main() -> None:
             "candidates": options.candidates,
             "megabytes": round(path.stat().st_size / 1e6, 2),
             "write_seconds": round(seconds, 2),
-            **measure(path, options.repeats),
+            **measure(path.as_uri(), options.repeats, INTERACTIONS, 400),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
         }
     worst, busiest = (max(result[name].values()) for name in ("interaction_ms", "interaction_cpu_ms"))

@@ -13,18 +13,15 @@ import argparse
 import json
 import os
 import platform
-import shutil
-import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import uvicorn
-from report_page import MEASURE, SWITCHES, busy, make
+from report_page import make, measure
 
 from candidates.app.guard import Access
 from candidates.app.serve import open_socket
@@ -64,11 +61,6 @@ WATCH = """addEventListener("DOMContentLoaded", () => new MutationObserver((_, w
 }).observe(document.body, { attributes: true }));
 localStorage.setItem("reviewer", "ana");"""
 
-LOADED = """() => ({
-  first: performance.getEntriesByName('first-contentful-paint')[0].startTime,
-  ready: performance.getEntriesByName('ready')[0].startTime,
-})"""
-
 
 @contextmanager
 def served(store: Store) -> Iterator[str]:
@@ -84,41 +76,6 @@ def served(store: Store) -> Iterator[str]:
         server.should_exit = True
         thread.join(10)
         listening.close()
-
-
-def measure(address: str, repeats: int) -> dict[str, Any]:
-    """Return medians in milliseconds, of the wall clock and of the page's own thread."""
-    from playwright.sync_api import sync_playwright
-
-    loads: list[dict[str, float]] = []
-    wall: dict[str, list[float]] = {name: [] for name in INTERACTIONS}
-    own: dict[str, list[float]] = {name: [] for name in INTERACTIONS}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
-        version = browser.version
-        for _ in range(repeats):
-            page = browser.new_page(viewport={"width": 1400, "height": 900})
-            page.add_init_script(WATCH)
-            session = page.context.new_cdp_session(page)
-            session.send("Performance.enable", {"timeDomain": "threadTicks"})
-            page.goto(address)
-            page.wait_for_function("() => performance.getEntriesByName('ready').length > 0")
-            page.wait_for_timeout(1500)
-            loads.append(page.evaluate(LOADED))
-            for name, act in INTERACTIONS.items():
-                before = busy(session)
-                wall[name].append(page.evaluate(MEASURE.replace("ACT", act)))
-                own[name].append(1000 * (busy(session) - before))
-                page.wait_for_timeout(600)
-            page.close()
-        browser.close()
-    return {
-        "chromium": version,
-        "first_paint_ms": round(statistics.median(load["first"] for load in loads), 1),
-        "ready_ms": round(statistics.median(load["ready"] for load in loads), 1),
-        "interaction_ms": {name: round(statistics.median(times), 1) for name, times in wall.items()},
-        "interaction_cpu_ms": {name: round(statistics.median(times), 1) for name, times in own.items()},
-    }
 
 
 def main() -> None:
@@ -137,7 +94,7 @@ def main() -> None:
             result = {
                 "candidates": options.candidates,
                 "store_seconds": round(seconds, 2),
-                **measure(address, options.repeats),
+                **measure(address, options.repeats, INTERACTIONS, 600, WATCH),
                 "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
             }
     worst, busiest = (max(result[name].values()) for name in ("interaction_ms", "interaction_cpu_ms"))
