@@ -36,9 +36,12 @@ def read_cases(only: list[str]) -> list[dict[str, Any]]:
 def structure_of(case: dict[str, Any]) -> "Structure":
     """Build a crystal from its space group; sites may be numbered (`Se1`)."""
     from pymatgen.core import Lattice, Structure
+    from pymatgen.symmetry.groups import SpaceGroup
 
     lengths = case["lattice"]
-    lattice = Lattice.cubic(*lengths) if len(lengths) == 1 else Lattice.hexagonal(*lengths)
+    system = SpaceGroup(case["spacegroup"]).crystal_system
+    make = {"cubic": Lattice.cubic, "tetragonal": Lattice.tetragonal}.get(system, Lattice.hexagonal)
+    lattice = make(*lengths)
     elements = [label.rstrip("0123456789") for label in case["sites"]]
     return Structure.from_spacegroup(case["spacegroup"], lattice, elements, list(case["sites"].values()))
 
