@@ -4,6 +4,8 @@ The steps up to ``wannier_input`` are an engine's; everything after is shared. A
 arguments from its name, because a job on another machine makes it again.
 """
 
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -18,7 +20,24 @@ if TYPE_CHECKING:
     from discovery.verification.options import Options
     from discovery.verification.plan import WannierPlan
 
-__all__ = ["ENGINES", "Engine", "PendingInput", "StepError", "StepOutput", "make_engine"]
+__all__ = [
+    "DEADLINE",
+    "ENGINES",
+    "UNFINISHED",
+    "Engine",
+    "PendingInput",
+    "StepError",
+    "StepOutput",
+    "WalltimeReached",
+    "make_engine",
+    "seconds_left",
+]
+
+DEADLINE = "DISCOVER_DEADLINE"
+"""Environment variable: epoch seconds at which the job that a step runs in is ended."""
+
+UNFINISHED = "unfinished.json"
+"""File that an engine leaves in a step's directory which it can go on in: see `WalltimeReached`."""
 
 ENGINES = {
     "espresso": "discovery.verification.engines.espresso:EspressoEngine",
@@ -42,6 +61,14 @@ class StepError(Exception):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class WalltimeReached(StepError):
+    """A step was stopped in good order before its deadline and can go on; it has not failed.
+
+    The engine has left `UNFINISHED` in the step's directory. Whoever runs the same step with the same inputs
+    again leaves the directory as it is and calls `Engine.run` without `Engine.write`.
+    """
 
 
 class PendingInput(StepError):
@@ -128,9 +155,12 @@ class Engine(Protocol):
         ...
 
     def run(self, step: str, directory: Path, previous: Mapping[str, Path], options: "Options") -> None:
-        """Run what `write` wrote; nothing is returned, the files in ``directory`` are the result.
+        """Run what `write` wrote, or go on with what an earlier `run` left `UNFINISHED`.
+
+        Nothing is returned, the files in ``directory`` are the result.
 
         Raises:
+            WalltimeReached: `DEADLINE` came first; called again, it goes on.
             StepError: the program is missing, ended badly, or did not converge.
         """
         ...
@@ -142,6 +172,23 @@ class Engine(Protocol):
             StepError: output that is missing, cut off or not converged.
         """
         ...
+
+
+def seconds_left() -> float | None:
+    """Return the seconds until `DEADLINE`, negative once it has passed; None where there is no deadline.
+
+    Raises:
+        StepError: the variable holds no number.
+    """
+    text = os.environ.get(DEADLINE, "").strip()
+    if not text:
+        return None
+    try:
+        return float(text) - time.time()
+    except ValueError:
+        raise StepError(
+            f"{DEADLINE} is {text!r}, not a time in seconds since 1970", "Unset it, or set it to such a time."
+        ) from None
 
 
 def make_engine(name: str) -> Engine:
