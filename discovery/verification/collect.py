@@ -56,7 +56,7 @@ def collect(directory: Path) -> Verification:
     Raises:
         StepError: it is not a directory of a verification.
     """
-    from discovery.verification.flow import planned_steps
+    from discovery.verification.order import planned_steps
 
     request = read_request(directory)
     if Path(request.directory) != directory.resolve():  # it was moved, or came from another machine
@@ -78,7 +78,7 @@ def collect(directory: Path) -> Verification:
 
 def _skipped(results: list[StepResult]) -> list[StepResult]:
     """Mark waiting steps after one that decided: their jobs ended without a trace of their own."""
-    from discovery.verification.flow import NEEDS
+    from discovery.verification.order import NEEDS
 
     final: dict[str, StepResult] = {}
     for result in results:

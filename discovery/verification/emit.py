@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from discovery.verification.engines import PendingInput, make_engine
-from discovery.verification.flow import planned_steps, waits_for, write_request
+from discovery.verification.flow import write_request
+from discovery.verification.order import planned_steps, waits_for
 from discovery.verification.results import INPUTS, RESULT, SHARED_STEPS, Request, step_directory, write_text
 
 PLAN, README = "plan.json", "README.txt"
