@@ -1,10 +1,13 @@
 """Fixtures shared by all tests."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.slurm import NoSlurm, Slurm, running_slurm
 
 # A loaded machine is slow, not wrong; and what fails on one machine must fail on the next.
 settings.register_profile("local", deadline=None)
@@ -19,6 +22,25 @@ def shared() -> Path:
     if not (root / "data" / "mp_structures.parquet").is_file():
         pytest.skip(f"needs the development data in {root} (set XBERT_SHARED)")
     return root
+
+
+@pytest.fixture(scope="session")
+def _slurm_of_all() -> Iterator[Slurm]:
+    try:
+        with running_slurm() as slurm:
+            yield slurm
+    except NoSlurm as reason:
+        pytest.skip(f"no SLURM: {reason}")
+
+
+@pytest.fixture
+def slurm(_slurm_of_all: Slurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
+    """A real SLURM of one node on loopback, empty and ready; skipped where it cannot run."""
+    for name, value in _slurm_of_all.env.items():
+        monkeypatch.setenv(name, value)
+    _slurm_of_all.clear()
+    yield _slurm_of_all
+    _slurm_of_all.clear()
 
 
 @pytest.fixture(autouse=True)
