@@ -1,6 +1,6 @@
 """From crystals to the arrays that XBERT reads, and batches of them."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ class Features:
         neighbours: (atoms, k) int32, index within the crystal.
         distances: (atoms, k) float32 in Å.
         offsets: (n + 1,) int64, crystal i owns atoms offsets[i]:offsets[i + 1].
+        vectors: (atoms, k, 3) float32 in Å from the atom to each neighbour, for encoders that know angles.
     """
 
     spacegroup: np.ndarray
@@ -37,6 +38,7 @@ class Features:
     neighbours: np.ndarray
     distances: np.ndarray
     offsets: np.ndarray
+    vectors: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.spacegroup)
@@ -45,7 +47,8 @@ class Features:
         """Write the arrays as safetensors."""
         from safetensors.numpy import save_file
 
-        save_file({f.name: getattr(self, f.name) for f in fields(self)}, path, metadata)
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        save_file({name: array for name, array in arrays.items() if array is not None}, path, metadata)
 
     @classmethod
     def load(cls, path: Path) -> "Features":
@@ -56,12 +59,11 @@ class Features:
 
     @classmethod
     def concatenate(cls, parts: list["Features"]) -> "Features":
-        """Join parts in order."""
-        arrays = {
-            f.name: np.concatenate([getattr(part, f.name) for part in parts])
-            for f in fields(cls)
-            if f.name != "offsets"
-        }
+        """Join parts in order; vectors are kept where all parts have them."""
+        names = [f.name for f in fields(cls) if f.name != "offsets"]
+        if any(part.vectors is None for part in parts):
+            names.remove("vectors")
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         sizes = np.concatenate([np.diff(part.offsets) for part in parts])
         return cls(**arrays, offsets=np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]))
 
@@ -79,14 +81,22 @@ class Features:
             self.neighbours[atoms],
             self.distances[atoms],
             offsets,
+            None if self.vectors is None else self.vectors[atoms],
         )
 
 
 def features_of(
-    table: CrystalTable, spacegroup: np.ndarray, n_electrons: np.ndarray, k: int = N_NEIGHBOURS
+    table: CrystalTable,
+    spacegroup: np.ndarray,
+    n_electrons: np.ndarray,
+    k: int = N_NEIGHBOURS,
+    vectors: bool = False,
 ) -> Features:
-    """Compute the model inputs of primitive cells whose space groups are known."""
-    graphs = build_graphs(table, k)
+    """Compute the model inputs of primitive cells whose space groups are known.
+
+    ``vectors`` are for encoders that know angles.
+    """
+    graphs = build_graphs(table, k, vectors)
     volume = np.abs(np.linalg.det(table.lattices.astype(np.float64)))
     return Features(
         spacegroup,
@@ -97,6 +107,7 @@ def features_of(
         graphs.neighbours,
         graphs.distances,
         graphs.offsets,
+        graphs.vectors,
     )
 
 
@@ -113,6 +124,7 @@ class Batch:
         neighbours: (a, k) int64 rows of the flat list.
         distances: (a, k) float32 in Å.
         crystal: (a,) int64, the crystal each atom belongs to.
+        vectors: (a, k, 3) float32 in Å from the atom to each neighbour, or None.
     """
 
     spacegroup: "torch.Tensor"
@@ -123,6 +135,7 @@ class Batch:
     neighbours: "torch.Tensor"
     distances: "torch.Tensor"
     crystal: "torch.Tensor"
+    vectors: "torch.Tensor | None" = None
 
     @property
     def size(self) -> int:
@@ -131,7 +144,20 @@ class Batch:
 
     def to(self, device: "torch.device | str") -> "Batch":
         """Move every tensor."""
-        return Batch(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(
+            **{name: t if t is None else t.to(device, non_blocking=True) for name, t in tensors.items()}
+        )
+
+    def stretched(self, factor: "torch.Tensor") -> "Batch":
+        """Return the batch with every length of crystal i times ``factor[i]``: (b,)."""
+        of_atom = factor[self.crystal]
+        return replace(
+            self,
+            distances=self.distances * of_atom[:, None],
+            volume_per_atom=self.volume_per_atom * factor**3,
+            vectors=None if self.vectors is None else self.vectors * of_atom[:, None, None],
+        )
 
 
 def collate(features: Features, rows: np.ndarray) -> Batch:
@@ -150,4 +176,5 @@ def collate(features: Features, rows: np.ndarray) -> Batch:
         torch.from_numpy(neighbours),
         torch.from_numpy(part.distances),
         torch.from_numpy(np.repeat(np.arange(len(rows)), sizes)),
+        None if part.vectors is None else torch.from_numpy(part.vectors),
     )

@@ -24,14 +24,16 @@ class Graphs:
         neighbours: (atoms, k) int32, index of each neighbour within its own crystal.
         distances: (atoms, k) float32 in Å, ascending.
         offsets: (n + 1,) int64, crystal i owns rows offsets[i]:offsets[i + 1].
+        vectors: (atoms, k, 3) float32 in Å from the atom to each neighbour, where they were asked for.
     """
 
     neighbours: np.ndarray
     distances: np.ndarray
     offsets: np.ndarray
+    vectors: np.ndarray | None = None
 
 
-def build_graphs(table: CrystalTable, k: int = N_NEIGHBOURS) -> Graphs:
+def build_graphs(table: CrystalTable, k: int = N_NEIGHBOURS, vectors: bool = False) -> Graphs:
     """Find the ``k`` nearest neighbours of every atom, periodic images included.
 
     Where the k-th neighbour shares its distance with others, those taken are chosen by an invariant
@@ -40,20 +42,23 @@ def build_graphs(table: CrystalTable, k: int = N_NEIGHBOURS) -> Graphs:
     Args:
         table: crystals; any cell, however small or skewed.
         k: neighbours of each atom.
+        vectors: keep the displacements too; encoders that know angles need them.
     """
-    first, second, distance, crystal_fingerprints = [], [], [], []
+    first, second, distance, displacement, crystal_fingerprints = [], [], [], [], []
     for crystal, start in zip(table, table.offsets, strict=False):
-        i, j, d, cutoff = _pairs(crystal, k)
+        i, j, d, displacements, cutoff = _pairs(crystal, k)
+        displacement.append(displacements if vectors else displacements[:0])
         crystal_fingerprints.append(_fingerprints(crystal.numbers, i, j, d, cutoff))
         first.append(i + start)
         second.append(j + start)
         distance.append(d)
     offsets = table.offsets
     if not len(table):
-        return Graphs(np.empty((0, k), np.int32), np.empty((0, k), np.float32), offsets)
+        none = np.empty((0, k, 3), np.float32) if vectors else None
+        return Graphs(np.empty((0, k), np.int32), np.empty((0, k), np.float32), offsets, none)
     i, j, d = np.concatenate(first), np.concatenate(second), np.concatenate(distance)
-    order = np.lexsort((d, i))
-    i, j, d = i[order], j[order], d[order]
+    by_atom = np.lexsort((d, i))
+    i, j, d = i[by_atom], j[by_atom], d[by_atom]
     new_shell = np.empty(len(d), dtype=bool)
     new_shell[0] = True
     new_shell[1:] = (i[1:] != i[:-1]) | (d[1:] - d[:-1] > _TIE)
@@ -66,10 +71,11 @@ def build_graphs(table: CrystalTable, k: int = N_NEIGHBOURS) -> Graphs:
     chosen = np.take_along_axis(chosen, np.argsort(d[chosen], axis=1, kind="stable"), axis=1)
     owner_start = np.repeat(offsets[:-1], np.diff(offsets))
     neighbours = (j[chosen] - owner_start[:, None]).astype(np.int32)
-    return Graphs(neighbours, d[chosen].astype(np.float32), offsets)
+    kept = np.concatenate(displacement)[by_atom[chosen]].astype(np.float32) if vectors else None
+    return Graphs(neighbours, d[chosen].astype(np.float32), offsets, kept)
 
 
-def _pairs(crystal: Crystal, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+def _pairs(crystal: Crystal, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
     """All pairs within a cutoff that gives every atom k neighbours and the k-th one's whole shell."""
     from vesin import NeighborList
 
@@ -79,13 +85,13 @@ def _pairs(crystal: Crystal, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     per_neighbour = crystal.volume / n
     cutoff = (3.0 * (k + _MARGIN) * per_neighbour / (4.0 * np.pi)) ** (1 / 3)
     while True:
-        i, j, d = NeighborList(cutoff=cutoff, full_list=True, n_threads=1).compute(
-            points=positions, box=lattice, periodic=True, quantities="ijd"
+        i, j, d, displacements = NeighborList(cutoff=cutoff, full_list=True, n_threads=1).compute(
+            points=positions, box=lattice, periodic=True, quantities="ijdD"
         )
         i = i.astype(np.int64)
         inside = np.bincount(i[d < cutoff - 2 * _TIE], minlength=n)
         if inside.min() > k:
-            return i, j.astype(np.int64), d, cutoff
+            return i, j.astype(np.int64), d, displacements, cutoff
         cutoff *= 1.25
 
 

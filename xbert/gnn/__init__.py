@@ -1,1 +1,30 @@
-"""Graph encoders behind one interface."""
+"""Graph encoders behind one interface.
+
+An encoder is a module with the attribute ``width`` that maps a `Batch` to (b, width), one vector a crystal.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ENCODERS = ("cgcnn",)
+"""Names that `make_encoder` knows."""
+
+
+def make_encoder(name: str, width: int, layers: int) -> "nn.Module":
+    """Return a graph encoder with fresh weights.
+
+    Args:
+        name: one of ``ENCODERS``.
+        width: length of the atom vectors and of the output.
+        layers: convolutions.
+
+    Raises:
+        ValueError: if there is no such encoder.
+    """
+    if name == "cgcnn":
+        from xbert.gnn.cgcnn import CGCNN
+
+        return CGCNN(width, layers)
+    raise ValueError(f"no graph encoder {name!r}: there are {', '.join(ENCODERS)}")
