@@ -5,14 +5,14 @@ Framework", Fig. 1 and Methods.
 """
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from xbert.elements import MAX_Z, element_vectors
 from xbert.features import Batch
-from xbert.gnn.cgcnn import CGCNN
+from xbert.gnn import make_encoder
 from xbert.tokens import ELECTRON_BITS, MASK_WORD, N_WORDS, electron_bits, vocabulary, words_of_groups
 
 TOKENS = (
@@ -26,6 +26,18 @@ TOKENS = (
     "graph",
 )
 
+SPACE_GROUP_TOKENS = TOKENS[:N_WORDS]
+
+ABLATIONS = {
+    "space group": SPACE_GROUP_TOKENS,
+    "elements": ("elements",),
+    "electrons": ("electrons",),
+    "graph": ("graph",),
+    "token norm": (),
+    "transformer": (),
+}
+"""What can be taken away, and the tokens that go with it."""
+
 
 @dataclass(frozen=True)
 class XBERTConfig:
@@ -35,10 +47,13 @@ class XBERTConfig:
         outputs: name of each head → number of outputs.
         width: length of every token vector.
         layers, heads, feed_forward, dropout: of the transformer encoder.
-        graph_width, graph_layers: of the CGCNN.
+        graph_width, graph_layers: of the graph encoder.
         known_words: which of the five space-group words the model is told; the others are masked.
         word_dropout: probability in training that a crystal's words are all masked.
         token_softmax: normalise every output token by a softmax, the paper's optional layer.
+        encoder: of the crystal graph, see ``xbert.gnn``.
+        ablated: keys of ``ABLATIONS``. "token norm" leaves the output tokens as the transformer gives them;
+            "transformer" puts one fully connected layer in its place.
     """
 
     outputs: dict[str, int] = field(default_factory=dict)
@@ -52,19 +67,35 @@ class XBERTConfig:
     known_words: tuple[bool, ...] = (True,) * N_WORDS
     word_dropout: float = 0.0
     token_softmax: bool = False
+    encoder: str = "cgcnn"
+    ablated: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = [part for part in self.ablated if part not in ABLATIONS]
+        if unknown:
+            raise ValueError(f"nothing called {unknown[0]!r} to ablate; known are {', '.join(ABLATIONS)}")
+        if not self.kept_tokens:
+            raise ValueError("no token is left; ablate less")
+
+    @property
+    def kept_tokens(self) -> tuple[str, ...]:
+        """The tokens that are not ablated, in order."""
+        gone = {token for part in self.ablated for token in ABLATIONS[part]}
+        return tuple(token for token in TOKENS if token not in gone)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for ``from_json``."""
-        return asdict(self) | {"known_words": list(self.known_words)}
+        return asdict(self) | {"known_words": list(self.known_words), "ablated": list(self.ablated)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "XBERTConfig":
         """Build from plain data; an unknown key is an error."""
-        return cls(**{**data, "known_words": tuple(data["known_words"])})
+        tuples: dict[str, Any] = {n: tuple(data[n]) for n in ("known_words", "ablated") if n in data}
+        return cls(**{**data, **tuples})
 
 
 class XBERT(nn.Module):
-    """Eight tokens → transformer encoder → crystal feature vector → linear heads."""
+    """Tokens, eight unless some are ablated → transformer encoder → crystal feature vector → linear heads."""
 
     words: Tensor
     elements: Tensor
@@ -73,50 +104,65 @@ class XBERT(nn.Module):
     def __init__(self, config: XBERTConfig) -> None:
         super().__init__()
         self.config = config
-        width = config.width
+        width, n_tokens = config.width, len(config.kept_tokens)
         self.register_buffer("words", torch.from_numpy(words_of_groups().copy()), persistent=False)
         self.register_buffer("elements", torch.from_numpy(element_vectors().copy()), persistent=False)
         self.register_buffer("hidden_words", ~torch.tensor(config.known_words), persistent=False)
         self.mask_word = vocabulary()[MASK_WORD]
-        self.embed_word = nn.Embedding(len(vocabulary()), width)
-        self.embed_electrons = nn.Linear(ELECTRON_BITS, width)
-        self.embed_elements = nn.Linear(self.elements.shape[1], width)
-        self.graph = CGCNN(config.graph_width, config.graph_layers)
-        self.embed_graph = nn.Linear(self.graph.width, width)
-        self.position = nn.Parameter(0.02 * torch.randn(len(TOKENS), width))
-        layer = nn.TransformerEncoderLayer(
-            width,
-            config.heads,
-            config.feed_forward,
-            config.dropout,
-            "gelu",
-            batch_first=True,
-            norm_first=True,
-        )
-        self.encoder = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
-        self.norm = nn.LayerNorm(width)
+        if "symbol" in config.kept_tokens:
+            self.embed_word = nn.Embedding(len(vocabulary()), width)
+        if "electrons" in config.kept_tokens:
+            self.embed_electrons = nn.Linear(ELECTRON_BITS, width)
+        if "elements" in config.kept_tokens:
+            self.embed_elements = nn.Linear(self.elements.shape[1], width)
+        if "graph" in config.kept_tokens:
+            self.graph = make_encoder(config.encoder, config.graph_width, config.graph_layers)
+            self.embed_graph = nn.Linear(cast(int, self.graph.width), width)
+        self.position = nn.Parameter(0.02 * torch.randn(n_tokens, width))
+        if "transformer" in config.ablated:
+            self.encoder: nn.Module = FullyConnected(n_tokens, width)
+        else:
+            layer = nn.TransformerEncoderLayer(
+                width,
+                config.heads,
+                config.feed_forward,
+                config.dropout,
+                "gelu",
+                batch_first=True,
+                norm_first=True,
+            )
+            self.encoder = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
+        self.norm = nn.Identity() if "token norm" in config.ablated else nn.LayerNorm(width)
         self.heads = nn.ModuleDict(
-            {name: nn.Linear(len(TOKENS) * width, size) for name, size in config.outputs.items()}
+            {name: nn.Linear(n_tokens * width, size) for name, size in config.outputs.items()}
         )
 
     def tokens(self, batch: Batch) -> Tensor:
-        """Embed the eight tokens: (b, 8, width)."""
+        """Embed the tokens that are kept, in the order of ``TOKENS``: (b, tokens, width)."""
+        kept = self.config.kept_tokens
+        parts: list[Tensor] = []
+        if "symbol" in kept:
+            parts.append(self._words(batch))
+        if "electrons" in kept:
+            bits = torch.from_numpy(electron_bits(batch.n_electrons.cpu().numpy()))
+            parts.append(self.embed_electrons(bits.to(batch.composition.device))[:, None])
+        if "elements" in kept:
+            parts.append(self.embed_elements(batch.composition[:, : MAX_Z + 1] @ self.elements)[:, None])
+        if "graph" in kept:
+            parts.append(self.embed_graph(self.graph(batch))[:, None])
+        return torch.cat(parts, dim=1) + self.position
+
+    def _words(self, batch: Batch) -> Tensor:
         words = self.words[batch.spacegroup].masked_fill(self.hidden_words, self.mask_word)
         if self.training and self.config.word_dropout:
             dropped = torch.rand(len(words), 1, device=words.device) < self.config.word_dropout
             words = words.masked_fill(dropped, self.mask_word)
-        bits = torch.from_numpy(electron_bits(batch.n_electrons.cpu().numpy())).to(words.device)
-        rest = (
-            self.embed_electrons(bits),
-            self.embed_elements(batch.composition[:, : MAX_Z + 1] @ self.elements),
-            self.embed_graph(self.graph(batch)),
-        )
-        return torch.cat([self.embed_word(words), torch.stack(rest, dim=1)], dim=1) + self.position
+        return self.embed_word(words)
 
     def features(self, batch: Batch) -> Tensor:
-        """Return the crystal feature vector: (b, 8 · width)."""
+        """Return the crystal feature vector: (b, tokens · width)."""
         encoded = self.norm(self.encoder(self.tokens(batch)))
-        if self.config.token_softmax:
+        if self.config.token_softmax and "token norm" not in self.config.ablated:
             encoded = torch.softmax(encoded, dim=-1)
         return encoded.flatten(1)
 
@@ -124,3 +170,45 @@ class XBERT(nn.Module):
         """Return the outputs of each head: name → (b, size)."""
         features = self.features(batch)
         return {name: head(features) for name, head in self.heads.items()}
+
+
+class FullyConnected(nn.Module):
+    """One fully connected layer over all tokens, where the transformer would stand."""
+
+    def __init__(self, n_tokens: int, width: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(n_tokens * width, n_tokens * width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(b, tokens, width) → the same shape."""
+        return nn.functional.gelu(self.layer(tokens.flatten(1))).view(tokens.shape)
+
+
+class GraphAlone(nn.Module):
+    """A graph encoder without the other tokens, the baseline XBERT is held against.
+
+    One hidden layer follows the encoder, as in T. Xie and J. C. Grossman, PRL 120, 145301 (2018).
+
+    Args:
+        config: of which the encoder's part and the outputs are used.
+    """
+
+    def __init__(self, config: XBERTConfig, hidden: int = 128) -> None:
+        super().__init__()
+        self.config = config
+        self.graph = make_encoder(config.encoder, config.graph_width, config.graph_layers)
+        self.hidden = nn.Linear(cast(int, self.graph.width), hidden)
+        self.heads = nn.ModuleDict({name: nn.Linear(hidden, size) for name, size in config.outputs.items()})
+
+    def features(self, batch: Batch) -> Tensor:
+        """Return the crystal feature vector: (b, hidden)."""
+        return nn.functional.softplus(self.hidden(nn.functional.softplus(self.graph(batch))))
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the outputs of each head: name → (b, size)."""
+        features = self.features(batch)
+        return {name: head(features) for name, head in self.heads.items()}
+
+
+KINDS = {"xbert": XBERT, "graph alone": GraphAlone}
+"""Name of an architecture → class that an ``XBERTConfig`` builds."""

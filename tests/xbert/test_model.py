@@ -1,4 +1,6 @@
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ import torch
 
 from tests.sample_crystals import features_in_standard_cells, sample_table
 from xbert.features import Batch, collate
-from xbert.model import XBERT, XBERTConfig
+from xbert.model import ABLATIONS, TOKENS, XBERT, GraphAlone, XBERTConfig
 
 SMALL = XBERTConfig(outputs={"topology": 3}, width=32, layers=2, heads=2, feed_forward=32, graph_width=16)
 
@@ -94,3 +96,62 @@ def test_config_round_trip_and_unknown_keys() -> None:
 def test_too_many_electrons_are_refused_with_the_limit(batch: Batch) -> None:
     with pytest.raises(ValueError, match="16383"):
         _model(SMALL)(replace(batch, n_electrons=batch.n_electrons + 20_000))
+
+
+@pytest.mark.parametrize("name", ["benchmark", "discovery"])
+def test_the_shipped_models_answer_what_they_answered_when_they_were_made(name: str) -> None:
+    from xbert.predict import Predictor
+
+    stored = json.loads((Path(__file__).parent / "stored" / "shipped_predictions.json").read_text())[name]
+    assert stored["ids"] == sample_table().ids
+    answer = Predictor(name)(features_in_standard_cells(sample_table())).by_source
+    np.testing.assert_allclose(answer, stored["by_source"], atol=2e-6)
+
+
+@pytest.mark.parametrize("part", list(ABLATIONS))
+def test_what_is_ablated_no_longer_matters(batch: Batch, part: str) -> None:
+    model = _model(replace(SMALL, ablated=(part,)))
+    tokens = len(TOKENS) - len(ABLATIONS[part])
+    assert model.tokens(batch).shape == (8, tokens, 32)
+    assert model.features(batch).shape == (8, tokens * 32)
+    changed = {
+        "space group": replace(batch, spacegroup=torch.ones_like(batch.spacegroup)),
+        "elements": replace(batch, composition=batch.composition.flip(0)),
+        "electrons": replace(batch, n_electrons=batch.n_electrons + 1),
+        "graph": replace(batch, distances=batch.distances + 0.5),
+    }
+    for name, other in changed.items():
+        assert torch.equal(model(other)["topology"], model(batch)["topology"]) == (name == part), name
+
+
+def test_without_its_norm_a_token_keeps_its_length(batch: Batch) -> None:
+    tokens = _model(SMALL).features(batch).view(8, 8, 32)
+    torch.testing.assert_close(tokens.var(-1, unbiased=False), torch.ones(8, 8), rtol=1e-3, atol=1e-3)
+    bare = _model(replace(SMALL, ablated=("token norm",), token_softmax=True)).features(batch).view(8, 8, 32)
+    assert bare.var(-1, unbiased=False).std() > 1e-3
+    assert bare.sum(-1).std() > 1e-3
+
+
+def test_one_layer_stands_for_the_transformer() -> None:
+    model = _model(replace(SMALL, ablated=("transformer",)))
+    assert sum(p.numel() for p in model.encoder.parameters()) == (8 * 32) ** 2 + 8 * 32
+
+
+def test_an_unknown_ablation_and_one_that_leaves_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"'spin'.*space group"):
+        XBERTConfig(ablated=("spin",))
+    with pytest.raises(ValueError, match="no token"):
+        XBERTConfig(ablated=("space group", "elements", "electrons", "graph"))
+
+
+def test_a_configuration_survives_json() -> None:
+    config = replace(SMALL, ablated=("graph",), known_words=(False,) * 5)
+    assert XBERTConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_the_graph_alone_sees_no_symmetry(batch: Batch) -> None:
+    torch.manual_seed(0)
+    model = GraphAlone(SMALL).eval()
+    assert model(batch)["topology"].shape == (8, 3)
+    blind = replace(batch, spacegroup=torch.ones_like(batch.spacegroup))
+    assert torch.equal(model(blind)["topology"], model(batch)["topology"])
