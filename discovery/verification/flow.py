@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Flow, Maker
 
 from discovery.verification.engines import StepError, make_engine
+from discovery.verification.first_principles import EngineStepMaker
 from discovery.verification.options import Options
 from discovery.verification.order import NEEDS, planned_steps, used_by, waits_for
 from discovery.verification.results import REQUEST, Crystal, Request, write_text
 from discovery.verification.shared import SurfacesMaker, TopologyMaker, VerdictMaker, WannierMaker
-from discovery.verification.steps import EngineStepMaker, StepMaker
+from discovery.verification.steps import StepMaker
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

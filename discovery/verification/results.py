@@ -140,6 +140,15 @@ def read_result(directory: Path) -> StepResult | None:
         return None
 
 
+def begun_with(directory: Path) -> str:
+    """Return the hash of the inputs that a step began with; empty where it has not begun."""
+    try:
+        known = json.loads((directory / INPUTS).read_text(encoding="utf-8"))
+        return str(known["inputs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file so that it is whole or not there, whenever the machine stops."""
     part = path.with_name(f".{path.name}.part")

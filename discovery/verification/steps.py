@@ -10,7 +10,6 @@ import shutil
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,13 @@ from typing import Any
 from jobflow import Maker, job
 
 from candidates.verification import StepState
-from discovery.verification import early
-from discovery.verification.eigenvalues import ElectronCountError
-from discovery.verification.engines import StepError, StepOutput, make_engine
+from discovery.verification.engines import UNFINISHED, StepError, WalltimeReached
 from discovery.verification.results import (
     INPUTS,
     RESULT,
-    WRITTEN,
-    Crystal,
     Request,
     StepResult,
+    begun_with,
     inputs_hash,
     read_result,
     step_directory,
@@ -38,6 +34,7 @@ logger = logging.getLogger("discovery.verification")
 """Tells of every step: ``extra`` holds ``step``, ``state``, ``seconds``, ``reason`` and ``candidate``."""
 
 GO_ON = "--no-stop-early goes on, --magnetic drops time reversal."
+LATER = "The same command goes on from there."
 
 
 @dataclass
@@ -82,7 +79,8 @@ class StepMaker(Maker):
         if known is not None and known.state == "done" and known.inputs == wanted and self.keeps:
             return _told(request, _decided(known, request), kept=True)
         try:
-            _clear(directory)
+            if not _goes_on(directory, wanted):
+                _clear(directory)
         except StepError as error:
             return _told(request, _failed(self.name, error.reason, error.remedy))
         write_text(directory / INPUTS, json.dumps({"inputs": wanted}) + "\n")
@@ -91,6 +89,9 @@ class StepMaker(Maker):
         try:
             changes = self.work(request, list(previous), directory)
             result = StepResult(name=self.name, state="done").model_copy(update=changes)
+        except WalltimeReached as error:  # not an end: there is no result yet
+            waiting = StepResult(name=self.name, state="waiting", reason=error.reason, remedy=LATER)
+            return _told(request, waiting)
         except StepError as error:
             result = _failed(self.name, error.reason, error.remedy)
         except Exception as error:
@@ -103,6 +104,7 @@ class StepMaker(Maker):
             )
         seconds = round(time.monotonic() - begun, 3)
         result = result.model_copy(update={"directory": str(directory), "inputs": wanted, "seconds": seconds})
+        (directory / UNFINISHED).unlink(missing_ok=True)
         write_text(directory / RESULT, result.model_dump_json(indent=2) + "\n")
         return _told(request, _decided(result, request))
 
@@ -138,93 +140,6 @@ _ENDED: Mapping[StepState, str] = {
 }
 
 
-@dataclass
-class EngineStepMaker(StepMaker):
-    """Makes the job of a first-principles step: write the input, run the program, read what it found."""
-
-    def work(self, request: Request, previous: list[StepResult], directory: Path) -> dict[str, Any]:
-        """Run the engine and hold its answer against what every such step must fulfil."""
-        from dft_templates.presets import Preset
-
-        if not previous and request.options.stop_early:
-            decides = early.odd_electrons(request.crystal, request.options)
-            if decides:  # nothing has run: a state of its own, not to be taken for a result
-                return {"state": "stopped", "reason": decides, "remedy": GO_ON}
-        engine = make_engine(request.engine)
-        places = directories(previous)
-        preset, crystal = Preset.model_validate(request.preset), crystal_now(request, previous)
-        engine.write(self.name, crystal.structure(), preset, request.options, directory, places)
-        written = sorted(path.name for path in directory.iterdir() if path.is_file() and path.name != INPUTS)
-        write_text(directory / WRITTEN, json.dumps(written))
-        engine.run(self.name, directory, places, request.options)
-        output = engine.parse(self.name, directory)
-        return self.findings(request, crystal, output, directory)
-
-    def findings(
-        self, request: Request, crystal: Crystal, output: StepOutput, directory: Path
-    ) -> dict[str, Any]:
-        """Turn what the engine read into fields of `StepResult`, and write what later steps draw.
-
-        Raises:
-            StepError: the space group changed, or the bands are not those asked for.
-        """
-        from discovery.verification.plots import write_bands, write_parities
-
-        numbers: dict[str, float] = {}
-        changes: dict[str, Any] = {
-            "programs": dict(output.programs),
-            "functional": output.functional,
-            "stand_in": output.stand_in,
-            "memory_mb": output.memory_mb,
-        }
-        if self.name == "relax":
-            changes["crystal"] = relaxed(request, output)
-        if output.parities is not None:
-            write_parities(output.parities, directory)
-            numbers |= {f"ν{i}": float(value) for i, value in enumerate(output.parities.nu)}
-            numbers["Z4"] = float(output.parities.z4)
-        bands = output.eigenvalues
-        if bands is not None:
-            changes["decides"] = early.metal(self.name, bands, request.options)
-            with suppress(ElectronCountError):
-                numbers["direct gap (eV)"] = bands.direct_gap
-                numbers["indirect gap (eV)"] = bands.indirect_gap
-            numbers["electrons"] = bands.n_electrons
-        if self.name in ("bands", "bands_soc"):
-            if bands is None:
-                raise StepError(f"the engine read no bands from {directory}")
-            write_bands(request, crystal, output, directory)
-        if output.magnetisation is not None:
-            numbers["magnetisation (μB)"] = output.magnetisation
-        return changes | {"numbers": numbers | dict(output.numbers)}
-
-
-def relaxed(request: Request, output: StepOutput) -> Crystal:
-    """Return the relaxed crystal in its standardised primitive cell.
-
-    Raises:
-        StepError: there is none, or its space group is another one.
-    """
-    from discovery.verification.path import space_group, standard_cell
-
-    if output.structure is None:
-        raise StepError("the relaxation left no structure", "Look into its output.")
-    number = space_group(output.structure)
-    if number != request.spacegroup:
-        raise StepError(
-            f"the relaxation changed the space group from {request.spacegroup} to {number}: "
-            "what was predicted for the one says nothing about the other",
-            "Look at the relaxed structure; verify it as a crystal of its own, or use --no-relax.",
-        )
-    return Crystal.of(standard_cell(output.structure))
-
-
-def crystal_now(request: Request, previous: Sequence[StepResult]) -> Crystal:
-    """Return the crystal as the latest step left it."""
-    changed = [result.crystal for result in previous if result.crystal is not None]
-    return changed[-1] if changed else request.crystal
-
-
 def directories(previous: Sequence[StepResult]) -> dict[str, Path]:
     """Return where the steps ran that are done."""
     return {result.name: Path(result.directory) for result in previous if result.state == "done"}
@@ -245,6 +160,11 @@ def _decided(result: StepResult, request: Request) -> StepResult:
 
 def _failed(name: str, reason: str, remedy: str) -> StepResult:
     return StepResult(name=name, state="failed", reason=reason, remedy=remedy)
+
+
+def _goes_on(directory: Path, wanted: str) -> bool:
+    """Return whether an engine was stopped here in good order, with these very inputs."""
+    return (directory / UNFINISHED).is_file() and begun_with(directory) == wanted
 
 
 def _clear(directory: Path) -> None:

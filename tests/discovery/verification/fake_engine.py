@@ -17,7 +17,7 @@ from candidates.verification import STEPS
 from discovery.topology.parities import fu_kane
 from discovery.topology.tightbinding import TightBinding
 from discovery.verification.eigenvalues import Eigenvalues
-from discovery.verification.engines import PendingInput, StepError, StepOutput
+from discovery.verification.engines import UNFINISHED, PendingInput, StepError, StepOutput, WalltimeReached
 from discovery.verification.options import Options
 from discovery.verification.path import band_path
 from discovery.verification.plan import WannierPlan
@@ -27,7 +27,8 @@ from tests.discovery.topology.models import wilson_dirac
 
 NAME = "tests.discovery.verification.fake_engine:FakeEngine"
 FAULTS = "FAKE_ENGINE_FAULTS"
-"""Environment variable: a JSON file with `fail`, `crash`, `kill` (step names), `m`, `electrons`, `moved`."""
+"""Environment variable: a JSON file with `m`, `electrons`, `moved`; step names under `fail`, `crash`,
+`kill`, `walltime`: what goes wrong."""
 
 LEVELS = 10.0
 """Energy of the model's zero in eV, so that nothing works by chance because a Fermi energy is zero."""
@@ -84,6 +85,10 @@ class FakeEngine:
         wrong = faults()
         if wrong.get("kill") == step:
             raise KeyboardInterrupt
+        if wrong.get("walltime") == step:
+            (directory / UNFINISHED).write_text("{}")
+            (directory / "half").touch()
+            raise WalltimeReached(f"{step} was stopped before its deadline")
         if wrong.get("crash") == step:
             raise ZeroDivisionError("a fault of the program")
         if wrong.get("fail") == step:

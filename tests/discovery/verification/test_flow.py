@@ -13,7 +13,7 @@ from pymatgen.core import Lattice, Structure
 
 from candidates.verification import STEPS, Verification
 from discovery.verification.collect import VERIFICATION, collect
-from discovery.verification.engines import StepError
+from discovery.verification.engines import UNFINISHED, StepError
 from discovery.verification.flow import VerificationMaker, planned_steps, used_by, waits_for
 from discovery.verification.local import Event, run_here
 from discovery.verification.results import Request, step_directory
@@ -119,6 +119,35 @@ def test_a_killed_run_goes_on(ask: Ask, set_faults: Set, step: str) -> None:
     assert run_here(ask()).state == "verified"
     assert sorted(runs(request)) == sorted(ENGINE_STEPS)
     assert runs(request)[: len(before)] == before
+
+
+@pytest.mark.parametrize("step", ["static_soc", "wannier_input"])
+def test_a_step_stopped_before_its_deadline_goes_on_where_it_was(
+    ask: Ask, set_faults: Set, step: str
+) -> None:
+    set_faults(walltime=step)
+    request = ask()
+    halfway = run_here(request)
+    assert (halfway.state, states(halfway)[step]) == ("running", "waiting")
+    assert halfway.verdict is None
+    place = step_directory(request, step)
+    assert (place / "half").exists()
+    assert not (place / "result.json").exists()
+    inputs = (place / "in.json").stat()
+    set_faults()
+    assert run_here(ask()).state == "verified"
+    assert (place / "half").exists()  # nothing was written or removed in between
+    assert (place / "in.json").stat().st_mtime_ns == inputs.st_mtime_ns
+    assert not (place / UNFINISHED).exists()
+
+
+def test_other_inputs_do_not_go_on_from_what_was_stopped(ask: Ask, set_faults: Set) -> None:
+    set_faults(walltime="wannier_input")
+    request = ask()
+    run_here(request)
+    set_faults()
+    assert run_here(ask(preset={"wannier.k_spacing": 0.37})).state == "verified"
+    assert not (step_directory(request, "wannier_input") / "half").exists()
 
 
 @pytest.mark.parametrize("how", ["fail", "crash"])
