@@ -39,6 +39,10 @@ class Settings(BaseSettings):
         default="mpirun -np {ranks}",
         description="What starts a program on several MPI ranks, such as `srun -n {ranks}`.",
     )
+    verifications: Path = Field(
+        default=Path("verifications"),
+        description="Folder of all verifications, for every command that has `-o` for it.",
+    )
     mp_api_key: SecretStr | None = Field(default=None, description="Materials Project API key, for `mp-api`.")
 
     @property
