@@ -120,8 +120,23 @@ def environment(threads: int, pseudo_dir: Path | None = None) -> dict[str, str]:
     return os.environ | changes
 
 
-def execute(argv: Sequence[str], program: str, directory: Path, output: str, threads: int = 1) -> Ran:
+def execute(
+    argv: Sequence[str],
+    program: str,
+    directory: Path,
+    output: str,
+    threads: int = 1,
+    pseudo_dir: Path | None = None,
+) -> Ran:
     """Run a program to its end; what it prints goes to ``output``, its errors to ``output.err``.
+
+    Args:
+        argv: argument list.
+        program: its name.
+        directory: where it runs.
+        output: file in it.
+        threads: OpenMP threads.
+        pseudo_dir: pseudopotentials; the user's where there are no others.
 
     Raises:
         StepError: it could not be started.
@@ -139,7 +154,7 @@ def execute(argv: Sequence[str], program: str, directory: Path, output: str, thr
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=environment(threads, get_settings().resolved_pseudo_dir),
+                env=environment(threads, pseudo_dir or get_settings().resolved_pseudo_dir),
                 start_new_session=True,  # by which its processes are known
             )
         except OSError as error:

@@ -23,8 +23,8 @@ REMEDIES: dict[str, str] = {
     "S matrix not positive definite": "Atoms may be too close: look at the crystal.",
     "pseudopotential not yet inserted": "Quantum ESPRESSO has no +U for that element: leave it out of "
     "--hubbard.",
-    "wrong offset": "Quantum ESPRESSO 6.7 finds no orbital for +U in PseudoDojo's files: leave --hubbard "
-    "out, or take --engine vasp.",
+    "wrong offset": "The pseudopotential lacks the wavefunction that +U acts on: leave the element out of "
+    "--hubbard.",
     "Hubbard": "Look at the elements that --hubbard names.",
 }
 """Part of a message → what to do."""

@@ -1,13 +1,13 @@
 """Text of the input files of pw.x, projwfc.x: https://www.quantum-espresso.org/Doc/INPUT_PW.html (6.7)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from discovery.verification.engines import StepError
+from discovery.verification.engines.espresso import hubbard
 from discovery.verification.engines.espresso.upf import Upf
 from discovery.verification.meshes import Mesh
 
@@ -54,7 +54,7 @@ def pw_input(
         as_listed: neither symmetry nor time reversal may touch the points (``nosym``, ``noinv``).
 
     Raises:
-        StepError: +U on an element in a relaxation with coupling, which Quantum ESPRESSO does not have.
+        StepError: +U that Quantum ESPRESSO does not have.
     """
     from ase import Atoms
     from ase.io.espresso import write_espresso_in
@@ -73,7 +73,7 @@ def pw_input(
         system |= {"nosym": True, "noinv": True}
     symbols = [site.specie.symbol for site in structure]
     species = list(dict.fromkeys(symbols))
-    system |= _hubbard(species, options.hubbard, spin_orbit, calculation)
+    system |= hubbard.variables(species, options.hubbard, spin_orbit, calculation)
     electrons: dict[str, Any] = dict(preset.ELECTRONS)
     if fixed_density:
         electrons["diago_thr_init"] = preset.diago_thr
@@ -118,29 +118,6 @@ def _moment(symbol: str) -> float:
         element.is_lanthanoid or element.is_actinoid or (element.is_transition_metal and element.group < 12)
     )
     return MAGNETIC_START if open_shell else 0.1
-
-
-def _hubbard(
-    species: Sequence[str], values: Mapping[str, float], spin_orbit: bool, calculation: str
-) -> dict[str, Any]:
-    """Return the variables of +U.
-
-    Dudarev's form is ``lda_plus_u_kind = 0``, which spinors do not have; kind 1 (Liechtenstein) with J = 0 is
-    the same functional.
-    """
-    wanted = {symbol: u for symbol, u in values.items() if symbol in species}
-    if not wanted:
-        return {}
-    if spin_orbit and calculation == "vc-relax":
-        raise StepError(
-            "Quantum ESPRESSO has no forces for +U with spin–orbit coupling, and "
-            f"{', '.join(species)} hold an element that cannot do without the coupling",
-            "Relax without +U, or leave the relaxation out (--no-relax).",
-        )
-    found: dict[str, Any] = {"lda_plus_u": True, "lda_plus_u_kind": 1 if spin_orbit else 0}
-    for symbol, u in wanted.items():
-        found[f"Hubbard_U({species.index(symbol) + 1})"] = u
-    return found
 
 
 def projwfc_input() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from discovery.verification.engines import StepError
-from discovery.verification.engines.espresso import failures, inputs
+from discovery.verification.engines.espresso import failures, hubbard, inputs
 from discovery.verification.engines.espresso.execute import Ran, command, execute
 
 if TYPE_CHECKING:
@@ -124,7 +124,15 @@ class Runner:
         if groups > 1:
             arguments = ["-nk", str(groups), *arguments]
         argv = command(name, arguments, self.options.ranks)
-        ran = execute(argv, name, self.directory, f"{stem}.out", self.options.threads)
+        own = self.directory / hubbard.FOLDER
+        ran = execute(
+            argv,
+            name,
+            self.directory,
+            f"{stem}.out",
+            self.options.threads,
+            own if own.is_dir() else None,
+        )
         self.ran.append(ran)
         _dump(self.directory / TOOK, {"programs": [one.json() for one in self.ran]})
         return ran

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discovery.settings import get_settings
-from discovery.verification.engines.espresso import inputs
+from discovery.verification.engines.espresso import hubbard, inputs
 
 if TYPE_CHECKING:
     from discovery.verification.options import Options
@@ -41,11 +41,14 @@ def write_script(
     ranks = options.ranks
     launcher = get_settings().mpi_command.format(ranks=ranks) + " " if ranks > 1 else ""
     shared = f" -nk {pools}" if pools > 1 else ""
+    own = f"ESPRESSO_PSEUDO=./{hubbard.FOLDER}"
     lines = [
         "#!/bin/sh",
         "# What `discover verify --submit local` does in this folder, without its retries and checks.",
         "set -e",
-        ': "${ESPRESSO_PSEUDO:?names the folder of the pseudopotentials in espresso.json}"',
+        own
+        if (directory / hubbard.FOLDER).is_dir()
+        else ': "${ESPRESSO_PSEUDO:?names the folder of the pseudopotentials in espresso.json}"',
         f"export ESPRESSO_PSEUDO OMP_NUM_THREADS={options.threads}",
     ]
     if density_of is not None and density_of in previous:

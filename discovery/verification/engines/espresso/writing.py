@@ -10,7 +10,7 @@ import numpy as np
 
 from discovery.databases.info import file_sha256
 from discovery.verification.engines import PendingInput, StepError
-from discovery.verification.engines.espresso import inputs, pseudos, runs
+from discovery.verification.engines.espresso import hubbard, inputs, pseudos, runs
 from discovery.verification.engines.espresso.parse import read_pw
 from discovery.verification.engines.espresso.script import write_script
 from discovery.verification.engines.espresso.steps import (
@@ -50,6 +50,7 @@ def write_step(
         )
     chosen = preset.espresso
     upfs = pseudopotentials(site.specie.symbol for site in structure)
+    hubbard.require_shells(upfs, options.hubbard)
     coupled = _coupled(step, upfs)
     electrons = sum(upfs[site.specie.symbol].z_valence for site in structure)
     if step == "parities":
@@ -90,6 +91,8 @@ def write_step(
         as_listed=step in ("parities", "wannier_input"),
     )
     (directory / "pw.in").write_text(text, encoding="utf-8")
+    if any(options.hubbard.values()):
+        hubbard.write_pseudopotentials(upfs, directory)
     facts: dict[str, Any] = {
         "step": step,
         "electrons": electrons,

@@ -248,15 +248,6 @@ def test_a_density_that_does_not_converge_then_either(
 
 
 @pytest.mark.usefixtures("pw")
-def test_hubbard_on_an_element_that_has_none_is_a_plain_refusal(silicon: Structure, tmp_path: Path) -> None:
-    options = Options(hubbard={"Si": 2.0})
-    directory = write("static", silicon, tmp_path / "static", options=options)
-    with pytest.raises(StepError, match="not yet inserted") as refused:
-        make_engine("espresso").run("static", directory, {}, options)
-    assert "--hubbard" in refused.value.remedy
-
-
-@pytest.mark.usefixtures("pw")
 def test_output_that_was_cut_off_is_not_read(silicon: Structure, tmp_path: Path) -> None:
     root = tmp_path / "run"
     done("static", silicon, root)

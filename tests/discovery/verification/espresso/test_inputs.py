@@ -9,7 +9,6 @@ from ase.io.espresso import read_fortran_namelist
 from pymatgen.core import Lattice, Structure
 
 from dft_templates.presets import load_preset
-from discovery.verification.engines import StepError
 from discovery.verification.engines.espresso import inputs
 from discovery.verification.engines.espresso.upf import Upf, read_upf
 from discovery.verification.meshes import TRIMS
@@ -113,15 +112,6 @@ def test_coordinates_keep_ten_digits(upfs: dict[str, Upf]) -> None:
         kpoints=(2, 2, 2),
     )
     assert "0.3333333333" in text
-
-
-def test_hubbard_of_spinors_is_of_the_other_kind(upfs: dict[str, Upf]) -> None:
-    options = Options(hubbard={"Si": 3.0})
-    with_coupling = namelists(text_of(upfs, options))["system"]
-    assert (with_coupling["lda_plus_u_kind"], with_coupling["hubbard_u(1)"]) == (1, 3.0)
-    assert namelists(text_of(upfs, options, spin_orbit=False))["system"]["lda_plus_u_kind"] == 0
-    with pytest.raises(StepError, match="no forces for"):
-        text_of(upfs, options, calculation="vc-relax")
 
 
 def test_the_second_attempt_mixes_less_and_takes_longer(upfs: dict[str, Upf]) -> None:
