@@ -1,0 +1,96 @@
+"""``discover status``: where verifications stand."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discovery.cli.console import FAILED, refuse
+
+if TYPE_CHECKING:
+    from discovery.submission.status import Standing
+
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[ID]...",
+        help="Candidate ids, their beginnings, or folders; all without any.",
+        show_default=False,
+    ),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--root",
+        metavar="DIR",
+        help="Folder of all verifications; DISCOVER_VERIFICATIONS, or verifications.",
+        show_default=False,
+    ),
+]
+
+
+def status(
+    ids: Ids = None,
+    root: Root = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again until nothing waits or runs; Ctrl-C ends it.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks of --watch.")] = 5.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:
+    """Show where verifications stand: step, state, job, time, what is wrong.
+
+    Exit status 1 where one is lost or damaged; a failed one has been verified as far as it goes.
+
+    \b
+    Examples:
+      discover status
+      discover status 9d3bd41f 5e0c
+      discover status --watch
+      discover status --json | jq -r '.[] | select(.state == "lost") | .candidate'
+    """
+    place = folder(root)
+    rows = look(place, ids or [])
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+    elif not rows:
+        refuse(
+            f"no verification in {place}",
+            "`discover verify ID --submit …` begins one.",
+        )
+    else:
+        from discovery.cli.status_tables import print_standings, watch_standings
+
+        if watch:
+            rows = watch_standings(lambda: look(place, ids or []), every)
+        else:
+            print_standings(rows)
+    if any(row.state in ("lost", "damaged") for row in rows):
+        raise typer.Exit(FAILED)
+
+
+def folder(root: Path | None) -> Path:
+    """Return the folder of all verifications."""
+    from discovery.settings import get_settings
+
+    return root or get_settings().verifications
+
+
+def look(root: Path, ids: list[str]) -> list["Standing"]:
+    """Return where verifications stand, with the queue asked once, or leave with a refusal."""
+    from discovery.submission import SubmissionError
+    from discovery.submission.queues import jobs_of
+    from discovery.submission.status import find_directories, standings
+
+    try:
+        directories = find_directories(root, ids)
+    except SubmissionError as error:
+        refuse(error.reason, error.remedy)
+    asked = jobs_of(directories)
+    for line in asked.silent:
+        typer.secho(line, fg="yellow", err=True)
+    return standings(directories, asked.jobs)

@@ -1,0 +1,122 @@
+"""How ``discover status`` shows where verifications stand."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from discovery.submission.status import ACTIVE, Standing, counted
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COLOURS = {
+    "done": "green",
+    "stopped": "yellow",
+    "failed": "red",
+    "lost": "red",
+    "damaged": "red",
+    "running": "cyan",
+    "queued": "blue",
+}
+
+
+def print_standings(rows: Sequence[Standing]) -> None:
+    """Print the table and, on standard error, how many stand how and what to do about the rest."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(width=140, highlight=False)
+    console.print(table(rows))
+    print_rest(rows)
+
+
+def print_rest(rows: Sequence[Standing]) -> None:
+    """Print how many stand how, and each remedy once."""
+    import typer
+
+    from candidates.report.typeset import plain
+
+    typer.echo(counted(rows), err=True)
+    remedies = dict.fromkeys(
+        row.remedy for row in rows if row.remedy and row.state not in ("done", "stopped")
+    )
+    for remedy in list(remedies)[:5]:
+        typer.echo(plain(remedy), err=True)
+
+
+def watch_standings(look: Callable[[], list[Standing]], every: float) -> list[Standing]:
+    """Show the table again and again until nothing changes by itself, and return the last rows.
+
+    Args:
+        look: returns where they stand.
+        every: seconds between two looks.
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(highlight=False)
+    rows = look()
+    if not console.is_terminal:  # a file gets the last table only
+        while any(row.state in ACTIVE for row in rows):
+            time.sleep(every)
+            rows = look()
+        print_standings(rows)
+        return rows
+    try:
+        with Live(table(rows), console=console, auto_refresh=False, vertical_overflow="crop") as live:
+            while any(row.state in ACTIVE for row in rows):
+                time.sleep(every)
+                rows = look()
+                live.update(table(rows), refresh=True)
+    except KeyboardInterrupt:
+        pass
+    print_rest(rows)
+    return rows
+
+
+def table(rows: Sequence[Standing]) -> "Table":
+    """Return the table of candidates."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from candidates.report.typeset import plain
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    made.add_column("candidate", no_wrap=True)
+    made.add_column("formula", overflow="fold")
+    made.add_column("state", no_wrap=True)
+    made.add_column("step", no_wrap=True)
+    made.add_column("ended", justify="right", no_wrap=True)
+    made.add_column("time", justify="right", no_wrap=True)
+    made.add_column("job", no_wrap=True)
+    made.add_column("what", no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        what = row.verdict or row.error
+        made.add_row(
+            row.candidate,
+            Text(plain(row.name, 40)),
+            Text(row.state, style=COLOURS.get(row.state, "")),
+            row.step,
+            f"{row.done}/{row.planned}" if row.planned else "",
+            duration(row.seconds),
+            Text(plain(row.queue, 20)),
+            Text(plain(what, 200)),
+        )
+    return made
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time as ``42 s``, ``3 min 20 s``, ``5 h 04 min`` or ``2 d 03 h``."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02d} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours:02d} h"
