@@ -1,6 +1,6 @@
 """A candidate's verification as one jobflow Flow."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,23 +114,31 @@ class VerificationMaker(Maker):
     name: str = "verification"
     needs: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(NEEDS))
 
-    def make(self, request: Request) -> Flow:
-        """Return the Flow; its output is the result of the verdict.
+    def make(self, request: Request, steps: Collection[str] | None = None) -> Flow:
+        """Return the Flow; its output is the result of its last step, the verdict.
+
+        Args:
+            request: what to do.
+            steps: those that run; of others before them the results that are there are taken, and others
+                after them are left out. All of them without it.
 
         Example:
             >>> from jobflow import run_locally
             >>> run_locally(VerificationMaker().make(request))  # doctest: +SKIP
         """
         planned = planned_steps(request)
+        wanted = set(planned if steps is None else steps)
         jobs: dict[str, Any] = {}
-        for step in planned:
+        for step in planned[: max(map(planned.index, wanted & set(planned)), default=-1) + 1]:
             maker = MAKERS.get(step, EngineStepMaker)(
                 name=step,
                 request=request.model_dump(mode="json"),
                 needs=tuple(name for name in self.needs[step] if name in planned),
                 uses=used_by(step, planned),
+                runs=step in wanted,
             )
             jobs[step] = maker.make([jobs[name].output for name in waits_for(step, planned)])
+        last = next(reversed(jobs.values()), None)
         return Flow(
-            list(jobs.values()), output=jobs["verdict"].output, name=f"{self.name} {request.candidate_id}"
+            list(jobs.values()), output=last and last.output, name=f"{self.name} {request.candidate_id}"
         )

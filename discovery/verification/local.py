@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +91,35 @@ def _ended_gently() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def run_steps(
+    request: Request, tell: Callable[[Event], None] | None = None, steps: Collection[str] | None = None
+) -> None:
+    """Run steps of a verification that is written down; see `run_here`.
+
+    Args:
+        request: what to do; its directory holds it.
+        tell: called when a step begins and when it ends. What it raises ends the run.
+        steps: those to run, earlier ones being as they are; all without it.
+
+    Raises:
+        StepError: another process is at work there.
+    """
+    from jobflow import JobStore, run_locally
+    from maggma.stores import MemoryStore
+
+    directory = Path(request.directory)
+    with _alone(directory), _ended_gently(), watched(tell), warnings.catch_warnings():
+        # jobflow changes directories by a function of monty that is on its way out.
+        warnings.filterwarnings("ignore", category=FutureWarning, module="jobflow")
+        run_locally(
+            VerificationMaker().make(request, steps),
+            log=False,
+            store=JobStore(MemoryStore()),
+            root_dir=directory,
+            raise_immediately=True,
+        )
+
+
 def run_here(request: Request, tell: Callable[[Event], None] | None = None) -> "Verification":
     """Run a verification's Flow in this process and return what it came to.
 
@@ -103,21 +132,8 @@ def run_here(request: Request, tell: Callable[[Event], None] | None = None) -> "
     Raises:
         StepError: its directory holds something else, or another process is at work there.
     """
-    from jobflow import JobStore, run_locally
-    from maggma.stores import MemoryStore
-
     from discovery.verification.collect import collect
 
     request = write_request(request)
-    directory = Path(request.directory)
-    with _alone(directory), _ended_gently(), watched(tell), warnings.catch_warnings():
-        # jobflow changes directories by a function of monty that is on its way out.
-        warnings.filterwarnings("ignore", category=FutureWarning, module="jobflow")
-        run_locally(
-            VerificationMaker().make(request),
-            log=False,
-            store=JobStore(MemoryStore()),
-            root_dir=directory,
-            raise_immediately=True,
-        )
-    return collect(directory)
+    run_steps(request, tell)
+    return collect(Path(request.directory))

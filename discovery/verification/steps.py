@@ -46,12 +46,14 @@ class StepMaker(Maker):
         request: the `Request` as JSON.
         needs: earlier steps without whose results there is nothing to do.
         uses: earlier steps on whose results its own depends; it only waits for others that it is given.
+        runs: without it, only the result that is there is taken, if it is one of these inputs.
     """
 
     name: str = "step"
     request: dict[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    runs: bool = True
 
     @job
     def make(self, previous: list[dict[str, Any]]) -> dict[str, Any]:
@@ -71,29 +73,32 @@ class StepMaker(Maker):
         """Run the step unless an earlier one stands in the way or it has been done before."""
         blocked = self.blocked(request, previous)
         if blocked:
-            return _told(request, StepResult(name=self.name, state="skipped", reason=blocked))
+            return self._told(request, StepResult(name=self.name, state="skipped", reason=blocked))
         used = [result for result in previous if result.name in self.uses]
-        wanted = inputs_hash(self.name, request, used)
-        directory = step_directory(request, self.name)
+        wanted = inputs_hash(self.key or self.name, request, used)
+        directory = step_directory(request, self.name) / self.place
         known = read_result(directory)
         if known is not None and known.state == "done" and known.inputs == wanted and self.keeps:
-            return _told(request, _decided(known, request), kept=True)
+            return self._told(request, _decided(known, request), kept=True)
+        if not self.runs:
+            current = known is not None and known.inputs == wanted
+            return known if known and current else StepResult(name=self.name, state="waiting")
         try:
             if not _goes_on(directory, wanted):
-                _clear(directory)
+                _clear(directory, self.keeps_folders)
         except StepError as error:
-            return _told(request, _failed(self.name, error.reason, error.remedy))
+            return self._told(request, _failed(self.name, error.reason, error.remedy, error.advice))
         write_text(directory / INPUTS, json.dumps({"inputs": wanted}) + "\n")
-        _told(request, StepResult(name=self.name, state="running"))
+        self._told(request, StepResult(name=self.name, state="running"))
         begun = time.monotonic()
         try:
             changes = self.work(request, list(previous), directory)
             result = StepResult(name=self.name, state="done").model_copy(update=changes)
         except WalltimeReached as error:  # not an end: there is no result yet
             waiting = StepResult(name=self.name, state="waiting", reason=error.reason, remedy=LATER)
-            return _told(request, waiting)
+            return self._told(request, waiting)
         except StepError as error:
-            result = _failed(self.name, error.reason, error.remedy)
+            result = _failed(self.name, error.reason, error.remedy, error.advice)
         except Exception as error:
             # A fault of ours must not take the candidate's other steps with it.
             (directory / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
@@ -106,10 +111,16 @@ class StepMaker(Maker):
         result = result.model_copy(update={"directory": str(directory), "inputs": wanted, "seconds": seconds})
         (directory / UNFINISHED).unlink(missing_ok=True)
         write_text(directory / RESULT, result.model_dump_json(indent=2) + "\n")
-        return _told(request, _decided(result, request))
+        return self._told(request, _decided(result, request))
 
     keeps = True
     """Whether a finished result is taken again for the same inputs."""
+
+    keeps_folders = ""
+    """Pattern of folders in the step's own that hold results of their own."""
+
+    key = ""
+    """Kind of work on whose inputs the result depends; empty for the step's name."""
 
     def blocked(self, request: Request, previous: Sequence[StepResult]) -> str:
         """Return why this step is skipped; empty where it is to run."""
@@ -129,6 +140,15 @@ class StepMaker(Maker):
             StepError: it cannot be done.
         """
         raise NotImplementedError
+
+
+    def _told(self, request: Request, result: StepResult, kept: bool = False) -> StepResult:
+        if self.place:
+            return result
+        extra = {"candidate": request.candidate_id, "step": result.name, "state": result.state, "kept": kept}
+        extra |= {"seconds": result.seconds, "reason": result.reason, "numbers": result.numbers}
+        logger.info("%s %s %s", request.candidate_id, result.name, result.state, extra=extra)
+        return result
 
 
 _ENDED: Mapping[StepState, str] = {
@@ -158,8 +178,8 @@ def _decided(result: StepResult, request: Request) -> StepResult:
     return result
 
 
-def _failed(name: str, reason: str, remedy: str) -> StepResult:
-    return StepResult(name=name, state="failed", reason=reason, remedy=remedy)
+def _failed(name: str, reason: str, remedy: str, advice: str = "") -> StepResult:
+    return StepResult(name=name, state="failed", reason=reason, remedy=remedy, advice=advice)
 
 
 def _goes_on(directory: Path, wanted: str) -> bool:
@@ -167,24 +187,30 @@ def _goes_on(directory: Path, wanted: str) -> bool:
     return (directory / UNFINISHED).is_file() and begun_with(directory) == wanted
 
 
-def _clear(directory: Path) -> None:
+def _clear(directory: Path, kept: str = "") -> None:
     """Empty a step's directory: leftovers of another input would be read as results of this one.
+
+    Args:
+        directory: of the step, made where it is not there.
+        kept: pattern of folders that stay.
 
     Raises:
         StepError: it holds files that no step of ours wrote.
     """
-    if directory.exists() and any(directory.iterdir()):
-        ours = (directory / INPUTS).is_file() or (directory / RESULT).is_file()
-        if not ours:
-            raise StepError(
-                f"{directory} holds files that are not of a verification", "Name another directory with -o."
-            )
-        shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True)
+    inside = list(directory.iterdir())
+    if inside and not ((directory / INPUTS).is_file() or (directory / RESULT).is_file()):
+        raise StepError(
+            f"{directory} holds files that are not of a verification", "Name another directory with -o."
+        )
+    for path in inside:
+        if not path.is_dir() or path.is_symlink():
+            path.unlink()
+        elif not kept or not path.match(kept):
+            shutil.rmtree(path)
 
 
-def _told(request: Request, result: StepResult, kept: bool = False) -> StepResult:
-    extra = {"candidate": request.candidate_id, "step": result.name, "state": result.state, "kept": kept}
-    extra |= {"seconds": result.seconds, "reason": result.reason, "numbers": result.numbers}
-    logger.info("%s %s %s", request.candidate_id, result.name, result.state, extra=extra)
-    return result
+def functional_of(previous: Sequence[StepResult]) -> str:
+    """Return the functional of the spin–orbit bands that Wannier functions are made of; empty if unknown."""
+    found = {r.name: r.functional for r in previous if r.functional}
+    return next((found[n] for n in ("wannier_input", "static_soc", "wannier") if n in found), "")

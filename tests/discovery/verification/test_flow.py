@@ -14,8 +14,8 @@ from pymatgen.core import Lattice, Structure
 from candidates.verification import STEPS, Verification
 from discovery.verification.collect import VERIFICATION, collect
 from discovery.verification.engines import UNFINISHED, StepError
-from discovery.verification.flow import VerificationMaker, planned_steps, used_by, waits_for
-from discovery.verification.local import Event, run_here
+from discovery.verification.flow import VerificationMaker, planned_steps, used_by, waits_for, write_request
+from discovery.verification.local import Event, run_here, run_steps
 from discovery.verification.results import Request, step_directory
 
 Ask = Callable[..., Request]
@@ -317,3 +317,30 @@ def test_one_process_at_a_time(ask: Ask) -> None:
             run_here(request)
 
     assert run_here(request, again).state == "verified"
+
+
+def test_steps_can_be_run_in_parts(ask: Ask) -> None:
+    request = write_request(ask())
+    planned = planned_steps(request)
+    early, late = planned[:4], planned[4:]
+    run_steps(request, steps=late)  # nothing to go on from: skipped, with only the verdict that says so
+    assert runs(request) == []
+    assert collect(Path(request.directory)).verdict is None
+    run_steps(request, steps=early)
+    assert set(runs(request)) == set(early)
+    run_steps(request, steps=late)
+    record = collect(Path(request.directory))
+    assert record.state == "verified"
+    assert sorted(runs(request)) == sorted(ENGINE_STEPS)
+
+
+def test_a_failure_in_the_first_part_is_known_in_the_second(ask: Ask, set_faults: Set) -> None:
+    set_faults(fail="static_soc")
+    request = write_request(ask())
+    planned = planned_steps(request)
+    run_steps(request, steps=planned[:6])
+    set_faults()
+    run_steps(request, steps=planned[6:])
+    record = collect(Path(request.directory))
+    assert (record.state, states(record)["static_soc"]) == ("failed", "failed")
+    assert states(record)["wannier"] == "skipped"
