@@ -1,8 +1,8 @@
 """Verifications in the candidate store, in a table of their own."""
 
 import hashlib
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -45,9 +45,46 @@ def add_verification(store: "Store", verification: Verification) -> str:
     Raises:
         StoreError: the store cannot be written.
     """
-    key = verification_id(verification)
-    row = VerificationRow(
-        id=key,
+    row = _row(verification)
+    key = row.id
+    with store.link.writing() as session:
+        session.merge(row)
+    return key
+
+
+Change = Literal["added", "changed", "unchanged"]
+
+
+def update_verification(store: "Store", read: Callable[[], Verification]) -> Change:
+    """Store what a verification has come to by now, unless the store knows it already.
+
+    Writers come one after another, and each reads once more when it is its turn: of two that do this at the
+    same time the later one cannot put an older state in the place of a newer.
+
+    Args:
+        store: where to.
+        read: returns the record as its files have it at that moment.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    seen = read()
+    query = select(VerificationRow.record).where(VerificationRow.id == verification_id(seen))
+    with store.link.reading(VerificationRow) as session:
+        if session is not None and session.scalar(query) == seen.model_dump_json():
+            return "unchanged"
+    with store.link.writing() as session:
+        row = _row(read())
+        known = session.get(VerificationRow, row.id)
+        if known is not None and known.record == row.record:
+            return "unchanged"
+        session.merge(row)
+        return "added" if known is None else "changed"
+
+
+def _row(verification: Verification) -> VerificationRow:
+    return VerificationRow(
+        id=verification_id(verification),
         candidate_id=verification.candidate_id,
         created=verification.created,
         engine=verification.engine,
@@ -56,9 +93,6 @@ def add_verification(store: "Store", verification: Verification) -> str:
         topology=verification.verdict.topology if verification.verdict else None,
         record=verification.model_dump_json(),
     )
-    with store.link.writing() as session:
-        session.merge(row)
-    return key
 
 
 def verifications(store: "Store", candidate_id: str) -> list[Verification]:

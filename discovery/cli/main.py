@@ -6,6 +6,7 @@ import typer
 
 from discovery.cli import (
     candidates,
+    collect,
     data,
     doctor,
     predict,
@@ -13,6 +14,7 @@ from discovery.cli import (
     report,
     review,
     screen,
+    status,
     topology,
     verdict,
     verify,
@@ -53,6 +55,8 @@ app.command("report")(report.report)
 app.add_typer(review.app, name="review")
 app.command()(topology.topology)
 app.command()(verify.verify)
+app.command()(status.status)
+app.command()(collect.collect)
 app.command()(verdict.verdict)
 app.add_typer(pseudos.app, name="pseudos")
 app.command()(doctor.doctor)
