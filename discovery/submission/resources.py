@@ -66,6 +66,9 @@ class Resources(BaseModel):
     partition: str | None = Field(default=None, pattern=_WORD, description="Partition, or several: a,b.")
     account: str | None = Field(default=None, pattern=_WORD, description="Account that pays.")
     qos: str | None = Field(default=None, pattern=_WORD, description="Quality of service.")
+    modules: tuple[Annotated[str, Field(pattern=_WORD)], ...] = Field(
+        default=(), description="Environment modules that the job loads."
+    )
     options: tuple[Annotated[str, Field(pattern=r"^--[a-z][^\n]*$")], ...] = Field(
         default=(), description="Further options of sbatch, such as --constraint=icelake."
     )
