@@ -9,6 +9,7 @@ from discovery.cli import (
     collect,
     data,
     doctor,
+    logs,
     predict,
     pseudos,
     report,
@@ -56,6 +57,7 @@ app.add_typer(review.app, name="review")
 app.command()(topology.topology)
 app.command()(verify.verify)
 app.command()(status.status)
+app.command()(logs.logs)
 app.command()(collect.collect)
 app.command()(verdict.verdict)
 app.add_typer(pseudos.app, name="pseudos")

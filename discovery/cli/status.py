@@ -66,7 +66,7 @@ def status(
         from discovery.cli.status_tables import print_standings, watch_standings
 
         if watch:
-            rows = watch_standings(lambda: look(place, ids or []), every)
+            rows = watch_standings(rows, lambda: look(place, ids or []), every)
         else:
             print_standings(rows)
     if any(row.state in ("lost", "damaged") for row in rows):

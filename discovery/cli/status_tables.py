@@ -45,10 +45,11 @@ def print_rest(rows: Sequence[Standing]) -> None:
         typer.echo(plain(remedy), err=True)
 
 
-def watch_standings(look: Callable[[], list[Standing]], every: float) -> list[Standing]:
+def watch_standings(rows: list[Standing], look: Callable[[], list[Standing]], every: float) -> list[Standing]:
     """Show the table again and again until nothing changes by itself, and return the last rows.
 
     Args:
+        rows: where they stand now.
         look: returns where they stand.
         every: seconds between two looks.
     """
@@ -56,7 +57,6 @@ def watch_standings(look: Callable[[], list[Standing]], every: float) -> list[St
     from rich.live import Live
 
     console = Console(highlight=False)
-    rows = look()
     if not console.is_terminal:  # a file gets the last table only
         while any(row.state in ACTIVE for row in rows):
             time.sleep(every)

@@ -35,4 +35,4 @@ def jobs_of(directories: Sequence[Path]) -> Asked:
         jobs = queue()
     except SubmissionError as error:
         return Asked(silent=(f"the queue does not answer, states are as last written down: {error.reason}",))
-    return Asked({key: job for job in jobs for key in (job.id, job.name)})
+    return Asked({key: job for job in jobs.values() for key in (job.id, job.name)})

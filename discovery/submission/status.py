@@ -187,7 +187,7 @@ def _stand(
     if ledger.backend == "slurm":
         stage = _next_stage(ledger, steps)
         if stage is None:
-            return "lost", _lost("its jobs have ended without a verdict")
+            return "lost", _lost(steps, "its jobs have ended without a verdict")
         return _queued(ledger, stage, steps, jobs, running, now)
     return "queued", {"queue": ledger.flow} | running
 
@@ -216,7 +216,7 @@ def _local(directory: Path, steps: Steps, running: Facts) -> tuple[State, Facts]
         return "running", running or {"step": next((s for s in steps.planned if s not in steps.ended), "")}
     if not steps.begun and not steps.ended:
         return "written", {"step": steps.planned[0]}
-    return "lost", _lost("no process of this machine is at work on it") | running
+    return "lost", _lost(steps, "no process of this machine is at work on it") | running
 
 
 def at_work(directory: Path) -> bool:
@@ -267,7 +267,7 @@ def _queued(
     if job is None or job.state in GONE:
         if stage.state == "sending" and facts.get("seconds", 0.0) < SENDING_S:  # type: ignore[operator]
             return "queued", facts
-        return "lost", facts | running | _lost("its job is gone from the queue before its steps ended")
+        return "lost", facts | running | _lost(steps, "its job is gone from the queue before its steps ended")
     facts["queue"] = job.id
     if job.state in WAITING:
         odd = job.reason not in USUAL
@@ -275,8 +275,9 @@ def _queued(
     return "running", facts | running
 
 
-def _lost(reason: str) -> Facts:
-    return {"error": reason, "remedy": "`discover retry ID` goes on after the last step that ended."}
+def _lost(steps: Steps, reason: str) -> Facts:
+    remedy = f"`discover retry {steps.request.candidate_id}` goes on after the last step that ended."
+    return {"error": reason, "remedy": remedy}
 
 
 def _line(text: str) -> str:

@@ -24,7 +24,7 @@ HASH = "a" * 64
 
 
 def make_request(root: Path, candidate: str = "0123456789ab", **options: Any) -> Request:
-    """Return a request whose directory and request.json are there; no relaxation and surfaces unless asked."""
+    """Return a request that is written down; no relaxation and surfaces unless asked."""
     request = Request(
         candidate_id=candidate,
         name="Po",
