@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from xbert import cli_pretrain
+
 app = typer.Typer(
     name="xbert",
     help="Train, score and describe XBERT models.",
@@ -148,6 +150,9 @@ def card(
             raise typer.BadParameter(f"{entry!r} is not NAME=FILE of an existing file")
         add_scores(model, name, json.loads(Path(file).read_text(encoding="utf-8")))
     typer.echo(str(model / "README.md"))
+
+
+cli_pretrain.add_to(app)
 
 
 def main() -> None:

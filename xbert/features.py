@@ -144,10 +144,10 @@ class Batch:
 
     def to(self, device: "torch.device | str") -> "Batch":
         """Move every tensor."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(
-            **{name: t if t is None else t.to(device, non_blocking=True) for name, t in tensors.items()}
-        )
+        tensors: dict[str, torch.Tensor] = {
+            f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None
+        }
+        return Batch(**{name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()})
 
     def stretched(self, factor: "torch.Tensor") -> "Batch":
         """Return the batch with every length of crystal i times ``factor[i]``: (b,)."""

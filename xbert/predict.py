@@ -71,6 +71,12 @@ class Predictor:
         """Name of the model."""
         return self.description.name
 
+    @property
+    def needs_vectors(self) -> bool:
+        """Whether its encoder knows angles, so that features must hold displacements."""
+        encoders = (getattr(member, "graph", None) for member in self.members)
+        return any(getattr(encoder, "needs_vectors", False) for encoder in encoders)
+
     @cached_property
     def sha256(self) -> str:
         """Hex SHA-256 of weights and description."""

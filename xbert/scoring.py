@@ -81,12 +81,16 @@ def standardise_rows(table: CrystalTable, checked: bool = False) -> pa.Table:
     ).arrow
 
 
-def features_of_rows(rows: pa.Table) -> Features:
-    """Build the model inputs of rows that ``standardise_rows`` made and found in order."""
+def features_of_rows(rows: pa.Table, vectors: bool = False) -> Features:
+    """Build the model inputs of rows that ``standardise_rows`` made and found in order.
+
+    ``vectors`` are for models whose encoder knows angles.
+    """
     return features_of(
         CrystalTable(rows.select(GEOMETRY.names)),
         rows.column("spacegroup").to_numpy(),
         rows.column("n_electrons").to_numpy().astype(np.int64),
+        vectors=vectors,
     )
 
 
@@ -115,18 +119,18 @@ def score_features(predictor: Predictor, features: Features) -> pa.Table:
 
 def score_features_of(rows: pa.Table, predictor: Predictor) -> pa.Table:
     """Build the inputs of standardised rows and score them (a worker's whole task in a screen)."""
-    return score_features(predictor, features_of_rows(rows))
+    return score_features(predictor, features_of_rows(rows, predictor.needs_vectors))
 
 
 def score_table(table: CrystalTable, predictor: Predictor, checked: bool = False) -> pa.Table:
     """Standardise and score crystals (a worker's whole task in a prediction); see ``score_rows``."""
-    return score_rows(predictor, *prepare(table, checked))
+    return score_rows(predictor, *prepare(table, checked, predictor.needs_vectors))
 
 
-def prepare(table: CrystalTable, checked: bool = False) -> tuple[pa.Table, Features]:
-    """Standardise and build the inputs of the crystals that are in order."""
+def prepare(table: CrystalTable, checked: bool = False, vectors: bool = False) -> tuple[pa.Table, Features]:
+    """Standardise and build the inputs of the crystals that are in order; see ``features_of_rows``."""
     rows = standardise_rows(table, checked)
-    return rows, features_of_rows(rows.filter(pc.is_null(rows.column("error"))))
+    return rows, features_of_rows(rows.filter(pc.is_null(rows.column("error"))), vectors)
 
 
 def score_rows(predictor: Predictor, rows: pa.Table, features: Features) -> pa.Table:

@@ -54,6 +54,7 @@ def fit(
     device: str = "cpu",
     on_step: Callable[[int, int, float], None] | None = None,
     on_epoch: Callable[[int, nn.Module], dict[str, Any]] | None = None,
+    epoch_size: int | None = None,
 ) -> nn.Module:
     """Train ``model`` and return it with its averaged weights.
 
@@ -70,6 +71,7 @@ def fit(
         device: torch device.
         on_step: called with (step, steps in all, loss).
         on_epoch: called with (epoch, averaged model); what it returns goes to the log.
+        epoch_size: rows of an epoch, drawn anew for each; all of them without it.
     """
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -77,7 +79,8 @@ def fit(
     model.to(device)
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(schedule.ema), use_buffers=True)
     optimizer = torch.optim.AdamW(_decay_groups(model, schedule.weight_decay), lr=schedule.learning_rate)
-    per_epoch = math.ceil(len(rows) / schedule.batch_size)
+    size = min(epoch_size or len(rows), len(rows))
+    per_epoch = math.ceil(size / schedule.batch_size)
     total = per_epoch * schedule.epochs
     warm = max(1, int(schedule.warmup * total))
     scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -90,7 +93,7 @@ def fit(
     for epoch in range(first, schedule.epochs):
         # One generator per epoch: a resumed run sees what the uninterrupted one would have.
         torch.manual_seed(schedule.seed * 100_003 + epoch)
-        order = np.random.default_rng([schedule.seed, epoch]).permutation(rows)
+        order = np.random.default_rng([schedule.seed, epoch]).permutation(rows)[:size]
         model.train()
         running = 0.0
         for start in range(0, len(order), schedule.batch_size):

@@ -1,0 +1,282 @@
+"""``xbert pretrain`` and ``xbert embed``."""
+
+import json
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from xbert.model import XBERT
+    from xbert.training.corpus import Corpus
+
+    Show = Callable[[str, int, int, str], None]
+
+
+class Encoder(StrEnum):
+    """Graph encoders."""
+
+    cgcnn = "cgcnn"
+    alignn = "alignn"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.command()(pretrain)
+    app.command()(embed)
+
+
+def pretrain(
+    structures: Annotated[Path, typer.Option(help="Crystal table (Parquet).", exists=True, dir_okay=False)],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the trunk.")],
+    properties: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of band gaps and formation energies by id (Parquet).", exists=True, dir_okay=False
+        ),
+    ] = None,
+    exclude_formulas_of: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of topology labels (Parquet): their formulas give no properties.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 10,
+    epoch_size: Annotated[
+        int | None, typer.Option(min=1, help="Crystals of an epoch, drawn anew for each; all if not given.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=2, help="Crystals a batch.")] = 64,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 4e-4,
+    width: Annotated[int, typer.Option(min=8, help="Length of a token.")] = 256,
+    layers: Annotated[int, typer.Option(min=1, help="Layers of the transformer.")] = 5,
+    heads: Annotated[int, typer.Option(min=1, help="Attention heads.")] = 4,
+    graph_width: Annotated[int, typer.Option(min=4, help="Length of an atom's vector.")] = 64,
+    graph_layers: Annotated[int, typer.Option(min=1, help="Graph convolutions.")] = 3,
+    encoder: Annotated[Encoder, typer.Option(help="Graph encoder.")] = Encoder.cgcnn,
+    word_dropout: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of crystals whose space-group words are masked.")
+    ] = 0.0,
+    true_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=0.99,
+            help="Share that keeps true distances and learns properties alone; half if there are properties.",
+        ),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=2, help="So many crystals, drawn at random.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Directory of computed features; in -o if not given.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw crystal vectors by t-SNE into this PNG or SVG at the end.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Processes for graphs.")] = 2,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
+) -> None:
+    """Pretrain a trunk on crystals without labels: it predicts the six lattice parameters of each.
+
+    The encoder sees crystals without their length scale. Killed and started again with the same command,
+    it goes on after the last finished epoch; features that were computed are kept.
+
+    Examples:
+
+        $ xbert pretrain --structures mp_structures.parquet -o trunk
+
+        $ xbert pretrain --structures mp_structures.parquet --properties mp_properties.parquet \\
+              --exclude-formulas-of topology_labels.parquet --epochs 20 -o trunk --picture tsne.png
+    """
+    import shlex
+    import sys
+
+    from xbert.training.pretrain import PretrainingPlan
+    from xbert.training.pretrain_run import run
+
+    if exclude_formulas_of and not properties:
+        _refuse("--exclude-formulas-of hides properties, but there are none: give --properties FILE too", 2)
+    if width % heads:
+        _refuse(f"--width {width} is not a multiple of --heads {heads}: change one of them", 2)
+    chosen = _torch(device, threads)
+    plan = PretrainingPlan(
+        architecture={
+            "width": width,
+            "layers": layers,
+            "heads": heads,
+            "graph_width": graph_width,
+            "graph_layers": graph_layers,
+            "word_dropout": word_dropout,
+        }
+        | ({} if encoder == Encoder.cgcnn else {"encoder": encoder.value}),
+        schedule={"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
+        true_share=(0.5 if properties else 0.0) if true_share is None else true_share,
+        epoch_size=epoch_size,
+    )
+    command = shlex.join(["xbert", *sys.argv[1:]])
+    try:
+        with _bars() as show:
+            model, corpus, result = run(
+                plan,
+                structures,
+                output,
+                command,
+                properties,
+                exclude_formulas_of,
+                cache,
+                limit,
+                workers,
+                chosen,
+                show,
+            )
+        if picture:
+            result["picture"] = _map(model, corpus, picture, "pretrained", chosen, seed)
+    except ValueError as error:
+        _refuse(str(error))
+    typer.echo(json.dumps({"trunk": str(output), **result}, indent=1))
+
+
+def embed(
+    model: Annotated[str, typer.Argument(help="Directory of a trunk or a model, or the name of a model.")],
+    structures: Annotated[Path, typer.Option(help="Crystal table (Parquet).", exists=True, dir_okay=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Vectors by id (Parquet).", exists=True, dir_okay=False),
+    ] = None,
+    tsne: Annotated[
+        Path | None, typer.Option(help="Draw them by t-SNE, coloured by crystal system (PNG, SVG or PDF).")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=4, help="So many crystals, drawn at random.")] = 5_000,
+    cache: Annotated[Path | None, typer.Option(help="Directory of computed features.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Processes for graphs.")] = 2,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch.")] = None,
+    seed: Annotated[int, typer.Option(help="Of t-SNE.")] = 0,
+) -> None:
+    """Write the crystal feature vectors of a model, and draw which crystals lie together.
+
+    Of an ensemble the first network is taken. A trunk sees crystals without their length scale, as in
+    pretraining.
+
+    Example:
+
+        $ xbert embed trunk --structures mp_structures.parquet -o vectors.parquet --tsne map.png
+    """
+    from tempfile import TemporaryDirectory
+
+    from xbert.checkpoint import CheckpointError
+    from xbert.training.corpus import read_corpus
+
+    if not (output or tsne):
+        _refuse("nothing to write: give -o FILE for the vectors, --tsne FILE for the picture", 2)
+    chosen = _torch(device, threads)
+    try:
+        network, is_trunk = _network(model, chosen)
+        vectors = getattr(network.graph, "needs_vectors", False)
+        with TemporaryDirectory() as scratch, _bars() as show:
+            corpus = read_corpus(
+                structures,
+                cache or Path(scratch),
+                workers,
+                limit,
+                vectors,
+                lambda done, total: show("features", done, total, ""),
+            )
+        result: dict[str, Any] = {"crystals": len(corpus), "refused": len(corpus.refused)}
+        if output:
+            _write_vectors(network, corpus, output, is_trunk, chosen)
+            result["vectors"] = str(output)
+        if tsne:
+            result["picture"] = _map(network, corpus, tsne, model, chosen, seed, is_trunk)
+    except (ValueError, CheckpointError) as error:
+        _refuse(str(error))
+    typer.echo(json.dumps(result, indent=1))
+
+
+def _network(model: str, device: str) -> "tuple[XBERT, bool]":
+    from xbert.checkpoint import load_model, locate
+    from xbert.trunk import TRUNK, read_trunk
+
+    if (Path(model) / TRUNK).is_file():
+        return read_trunk(Path(model))[0].to(device), True
+    return load_model(locate(model))[0][0].to(device), False
+
+
+def _write_vectors(model: "XBERT", corpus: "Corpus", path: Path, scaled: bool, device: str) -> None:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from xbert.maps import crystal_vectors
+
+    vectors = crystal_vectors(model, corpus.features, scaled, device)
+    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
+    table = {
+        "id": corpus.ids,
+        "formula": corpus.formulas,
+        "spacegroup": corpus.features.spacegroup,
+        "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(table), path, compression="zstd")
+
+
+def _map(
+    model: "XBERT", corpus: "Corpus", path: Path, title: str, device: str, seed: int, scaled: bool = True
+) -> dict[str, Any]:
+    import numpy as np
+
+    from xbert.maps import NEAREST, crystal_systems, crystal_vectors, draw_map, purity, tsne
+
+    rows = np.random.default_rng(seed).permutation(len(corpus))[:5_000]
+    features = corpus.features.take(np.sort(rows))
+    vectors = crystal_vectors(model, features, scaled, device)
+    systems = crystal_systems(features.spacegroup)
+    share, chance = purity(vectors, systems)
+    draw_map(tsne(vectors, seed), systems, path, f"{len(rows):,} crystals, {title}")
+    return {
+        "file": str(path),
+        f"same_system_among_{NEAREST}_nearest": round(share, 3),
+        "by_chance": round(chance, 3),
+    }
+
+
+def _torch(device: str, threads: int | None) -> str:
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+@contextmanager
+def _bars() -> "Iterator[Show]":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        TextColumn("{task.completed:,}/{task.total:,} {task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int, note: str) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total, note="")
+            progress.update(tasks[what], completed=done, total=total, note=note)
+
+        yield show
+
+
+def _refuse(message: str, code: int = 1) -> NoReturn:
+    typer.secho(message, fg="red", err=True)
+    raise typer.Exit(code)
