@@ -6,6 +6,7 @@ import typer
 
 from discovery.cli import (
     candidates,
+    cluster,
     collect,
     data,
     doctor,
@@ -19,6 +20,7 @@ from discovery.cli import (
     topology,
     verdict,
     verify,
+    work,
 )
 
 app = typer.Typer(
@@ -60,6 +62,8 @@ app.command()(status.status)
 app.command()(logs.logs)
 app.command()(collect.collect)
 app.command()(verdict.verdict)
+app.command()(work.work)
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(pseudos.app, name="pseudos")
 app.command()(doctor.doctor)
 

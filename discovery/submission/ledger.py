@@ -52,7 +52,7 @@ class Stage(BaseModel):
     state: StageState = Field(default="held", description="How it stands.")
     job_id: str = Field(default="", description="Number of the last job; empty until one is known.")
     attempt: int = Field(default=0, ge=0, description="Jobs sent for it so far.")
-    walltimes: int = Field(default=0, ge=0, description="Jobs that the walltime ended.")
+    walltimes: int = Field(default=0, ge=0, description="Jobs in a row that ended within the same step.")
     submitted: str = Field(default="", description="When the last job was sent, ISO 8601 in UTC.")
     reason: str = Field(default="", description="Why it is held, failed or was cancelled.")
 
@@ -143,10 +143,11 @@ def write_ledger(directory: Path, submission: Submission) -> None:
 
 
 @contextmanager
-def locked(directory: Path, timeout: float = 60.0) -> Iterator[None]:
+def locked(directory: Path, timeout: float = 60.0) -> Iterator[int]:
     """Keep other processes from changing the ledger in this directory, on this and on other nodes.
 
-    ``flock`` goes to the server under NFS 4 and, where it is mounted with ``flock``, Lustre.
+    ``flock`` goes to the server under NFS 4 and, where it is mounted with ``flock``, Lustre. Yields the
+    descriptor that holds the lock: a process that inherits it holds the lock as well, until it ends.
 
     Args:
         directory: of a candidate, or the root of all.
@@ -172,7 +173,7 @@ def locked(directory: Path, timeout: float = 60.0) -> Iterator[None]:
                         f"another process holds {path} for more than {timeout:g} s", "Try again later."
                     ) from None
                 time.sleep(0.05)
-        yield
+        yield file.fileno()
 
 
 def candidate_directories(root: Path) -> list[Path]:
