@@ -25,22 +25,35 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def _slurm_of_all() -> Iterator[Slurm]:
+def _slurm_of_all() -> Iterator[Slurm | NoSlurm]:
     try:
         with running_slurm() as slurm:
             yield slurm
     except NoSlurm as reason:
-        pytest.skip(f"no SLURM: {reason}")
+        yield reason
 
 
 @pytest.fixture
-def slurm(_slurm_of_all: Slurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
-    """A real SLURM of one node on loopback, empty and ready; skipped where it cannot run."""
+def slurm_if_any(
+    _slurm_of_all: Slurm | NoSlurm, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Slurm | NoSlurm]:
+    """A real SLURM of one node on loopback, empty and ready, or the reason why it cannot run."""
+    if isinstance(_slurm_of_all, NoSlurm):
+        yield _slurm_of_all
+        return
     for name, value in _slurm_of_all.env.items():
         monkeypatch.setenv(name, value)
     _slurm_of_all.clear()
     yield _slurm_of_all
     _slurm_of_all.clear()
+
+
+@pytest.fixture
+def slurm(slurm_if_any: Slurm | NoSlurm) -> Slurm:
+    """A real SLURM of one node on loopback, empty and ready; skipped where it cannot run."""
+    if isinstance(slurm_if_any, NoSlurm):
+        pytest.skip(f"no SLURM: {slurm_if_any}")
+    return slurm_if_any
 
 
 @pytest.fixture(autouse=True)
