@@ -18,7 +18,9 @@ from candidates.verification import (
 from discovery.verification import plots
 from discovery.verification.engines import StepError, make_engine
 from discovery.verification.results import (
+    ATTEMPTS,
     REQUEST,
+    VERDICT,
     Request,
     StepResult,
     input_texts,
@@ -26,7 +28,6 @@ from discovery.verification.results import (
     step_directory,
     written_inputs,
 )
-from discovery.verification.shared import VERDICT
 
 VERIFICATION = "verification.json"
 
@@ -112,8 +113,10 @@ def assemble(request: Request, results: Sequence[StepResult], verdict: Verdict |
             wilson = plots.read_plots(WilsonPlot, place / plots.WILSON) or wilson
             surfaces = plots.read_plots(SurfacePlot, place / plots.SURFACES) or surfaces
         if result.state in ("done", "stopped", "failed"):
-            texts = input_texts(place, written_inputs(place))
-            files |= {f"{place.name}/{name}": text for name, text in texts.items()}
+            for folder in (place, *sorted(place.glob(ATTEMPTS))):
+                texts = input_texts(folder, written_inputs(folder))
+                shown = folder.relative_to(place.parent).as_posix()
+                files |= {f"{shown}/{name}": text for name, text in texts.items()}
     functional = next((r.functional for r in reversed(results) if r.functional and r.name != "check"), "")
     return Verification(
         candidate_id=request.candidate_id,

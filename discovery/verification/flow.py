@@ -13,8 +13,11 @@ from discovery.verification.first_principles import EngineStepMaker
 from discovery.verification.options import Options
 from discovery.verification.order import NEEDS, planned_steps, used_by, waits_for
 from discovery.verification.results import REQUEST, Crystal, Request, write_text
-from discovery.verification.shared import SurfacesMaker, TopologyMaker, VerdictMaker, WannierMaker
 from discovery.verification.steps import StepMaker
+from discovery.verification.surfaces_step import SurfacesMaker
+from discovery.verification.topology_step import TopologyMaker
+from discovery.verification.verdict_step import VerdictMaker
+from discovery.verification.wannier_step import WannierMaker
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

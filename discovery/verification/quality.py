@@ -24,6 +24,14 @@ OF_GAP = 0.1
 """Part of the functional's direct gap up to which a distance is not too large: it does not close that gap."""
 
 
+FROZEN = "frozen up to (eV from E_F)"
+COMPARED = "bands compared up to (eV from E_F)"
+BANDS, BANDS_LIMIT = "band distance (meV)", "band distance limit (meV)"
+SPREAD, SPREAD_LIMIT = "largest spread (Å²)", "spread limit (Å²)"
+BROKEN = "broken time reversal (meV)"
+"""Numbers of the step ``wannier``."""
+
+
 class BandsDifferError(ValueError):
     """The bands cannot be compared: their numbers do not belong together."""
 
@@ -102,3 +110,39 @@ def band_distance(
         largest_filled=float(difference[:, :n_filled].max()),
         limit=max(DISTANCE, OF_GAP * bands.direct_gap),
     )
+
+
+def qualities(
+    model: "TightBinding", bands: "Eigenvalues | None", n_excluded: int, frozen_top: float, magnetic: bool
+) -> dict[str, float]:
+    """Return the numbers by which Wannier functions are judged, name with unit → value.
+
+    Args:
+        model: the Wannier Hamiltonian.
+        bands: what its bands should be, where they are known.
+        n_excluded: bands left out at the bottom.
+        frozen_top: where the frozen window ends, eV from E_F: above it no state is promised to be kept.
+        magnetic: there is no time reversal to keep.
+
+    Raises:
+        BandsDifferError: no more Wannier functions than filled bands.
+    """
+    from discovery.topology.symmetries import time_reversal_violation
+
+    numbers: dict[str, float] = {}
+    if bands is not None:
+        above = min(ABOVE, frozen_top)
+        found = band_distance(model, bands, n_excluded, above)
+        numbers = {
+            BANDS: 1e3 * found.eta,
+            BANDS_LIMIT: 1e3 * found.limit,
+            COMPARED: above,
+            "largest of a filled band (meV)": 1e3 * found.largest_filled,
+            "largest (meV)": 1e3 * found.largest,
+            "largest at (eV from E_F)": found.largest_at,
+        }
+    if not magnetic:
+        violation = time_reversal_violation(model)
+        if np.isfinite(violation):  # infinite without spins: no mesh and no bands bring them back
+            numbers[BROKEN] = 1e3 * violation
+    return numbers

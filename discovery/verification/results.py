@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 RESULT, REQUEST, INPUTS, WRITTEN = "result.json", "request.json", "inputs.json", "written.json"
+VERDICT = "verdict.json"
+
+ATTEMPTS = "attempt-*"
+"""Folders in a step's own for what was done again in another way."""
 
 SHARED_STEPS = ("wannier", "topology", "surfaces", "verdict")
 """Steps after the first-principles program; the others are an engine's."""
 
 _OPTIONS = {
     "check": {"hubbard", "magnetic", "check"},
-    "wannier": set[str](),
+    "wannier": {"magnetic"},
+    "wannier90": {"magnetic"},
     "topology": {"magnetic"},
     "surfaces": {"miller"},
     "verdict": set[str](),
@@ -86,6 +91,8 @@ class StepResult(Record):
     programs: dict[str, str] = Field(default_factory=dict, description="Program → version.")
     numbers: dict[str, float] = Field(default_factory=dict, description="Name with unit → value.")
     notes: tuple[str, ...] = Field(default=(), description="What was decided or tried again, and why.")
+    tried: tuple[str, ...] = Field(default=(), description="Attempts and what each gave, one sentence each.")
+    advice: str = Field(default="", description="What of the step before to change: `bands` or `mesh`.")
     functional: str = Field(default="", description="Density functional, where it has one.")
     stand_in: str = Field(default="", description="What ran instead of the program.")
     crystal: Crystal | None = Field(default=None, description="The crystal from here on, if it changed.")
@@ -108,7 +115,9 @@ def inputs_hash(step: str, request: Request, previous: Sequence[StepResult]) -> 
     Numbers of the crystal count to 1e-6, so that reading a file again changes nothing.
     """
     # All that the preset says of the topology so far is how surfaces are drawn.
-    sections = {"wannier": ["wannier"], "topology": [], "surfaces": ["topology"], "verdict": []}
+    none: list[str] = []
+    sections = {"wannier": ["wannier"], "surfaces": ["topology"]}
+    sections |= {"wannier90": none, "topology": none, "verdict": none}
     engine = _section(request.engine, request.preset)
     wanted = sections.get(step, [engine, "wannier"] if step == "wannier_input" else [engine])
     chosen = _OPTIONS.get(step, {"hubbard", "magnetic"})
@@ -116,12 +125,23 @@ def inputs_hash(step: str, request: Request, previous: Sequence[StepResult]) -> 
     facts = {
         "step": step,
         "engine": request.engine,
-        "preset": {name: request.preset.get(name) for name in wanted},
+        "preset": {name: _values(step, request.preset.get(name)) for name in wanted},
         "options": {name: getattr(request.options, name) for name in sorted(chosen)},
         "crystal": [crystal.elements, *(_rounded(x) for x in (crystal.lattice, crystal.frac_coords))],
         "previous": {result.name: [result.inputs, result.state == "done"] for result in previous},
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _values(step: str, section: Any) -> Any:
+    """Return a section of the preset without what says nothing to this step."""
+    if step != "wannier_input" or not isinstance(section, dict):
+        return section
+    return {key: value for key, value in section.items() if key not in _OF_RETRIES and value is not None}
+
+
+_OF_RETRIES = ("retries", "more_bands", "denser_mesh")
+"""Fields of the section ``wannier`` that only decide what is done when Wannier functions are poor."""
 
 
 def _section(engine: str, preset: Mapping[str, Any]) -> str:

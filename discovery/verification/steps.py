@@ -47,6 +47,7 @@ class StepMaker(Maker):
         needs: earlier steps without whose results there is nothing to do.
         uses: earlier steps on whose results its own depends; it only waits for others that it is given.
         runs: without it, only the result that is there is taken, if it is one of these inputs.
+        place: folder in the step's own, for an attempt of which the step itself tells.
     """
 
     name: str = "step"
@@ -54,6 +55,7 @@ class StepMaker(Maker):
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     runs: bool = True
+    place: str = ""
 
     @job
     def make(self, previous: list[dict[str, Any]]) -> dict[str, Any]:
@@ -141,7 +143,6 @@ class StepMaker(Maker):
         """
         raise NotImplementedError
 
-
     def _told(self, request: Request, result: StepResult, kept: bool = False) -> StepResult:
         if self.place:
             return result
@@ -203,7 +204,7 @@ def _clear(directory: Path, kept: str = "") -> None:
         raise StepError(
             f"{directory} holds files that are not of a verification", "Name another directory with -o."
         )
-    for path in inside:
+    for path in sorted(inside, key=lambda path: path.name == INPUTS):  # last, so that it can be gone on with
         if not path.is_dir() or path.is_symlink():
             path.unlink()
         elif not kept or not path.match(kept):

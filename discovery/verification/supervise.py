@@ -27,7 +27,8 @@ def supervise(
     Args:
         job: what to run.
         directory: where.
-        handlers: in the order in which they are asked; a correction they cannot make may carry a ``remedy``.
+        handlers: in the order in which they are asked; a correction they cannot make may carry a ``remedy``
+            and an ``advice`` (see `StepError`).
         validators: what a good end is.
         stream: file in ``directory`` that holds the program's standard output and error.
         polling_s: how often a handler that watches the run looks at it, in s.
@@ -81,7 +82,8 @@ def _failure(
     note = f"; tried: {'; '.join(tried)}" if tried else ""
     if corrections and not corrections[-1]["actions"]:
         last = corrections[-1]
-        return StepError(f"{job.name}: {', '.join(last['errors'])}{note}", last.get("remedy", ""))
+        reason = f"{job.name}: {', '.join(last['errors'])}{note}"
+        return StepError(reason, last.get("remedy", ""), last.get("advice", ""))
     path, words = directory / stream, ""
     if path.is_file():
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")

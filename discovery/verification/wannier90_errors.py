@@ -1,8 +1,8 @@
 """What goes wrong in wannier90.x and what is tried: one handler for each failure, in the order of `handlers`.
 
 Every correction changes keywords of the `.win` only, keeps the failed attempt as ``error.N.tar.gz`` and
-stands in custodian.json. A handler that has nothing left gives ``actions: None``, with a remedy for the
-steps before.
+stands in custodian.json. A handler that has nothing left gives ``actions: None``, with a remedy, and an
+advice for the step before where that may help (`discovery.verification.attempts`).
 """
 
 from pathlib import Path
@@ -18,6 +18,9 @@ from discovery.verification.windows import MARGIN, between_levels, frozen_limit,
 from discovery.verification.wout import Wout, header, read_eig, read_wout
 
 MORE = "Give the run that feeds Wannier90 more bands or a denser mesh (wannier.k_spacing)."
+
+BANDS = "bands"
+"""Advice for the step before: what is to be disentangled lacks room. A denser mesh comes after that."""
 
 KMESH_ERRORS = (
     "kmesh_get",
@@ -73,8 +76,8 @@ class _WinHandler(ErrorHandler):
         return {"errors": [error], "actions": [f"{because}: {said}"]}
 
     @staticmethod
-    def _give_up(error: str, remedy: str) -> Correction:
-        return {"errors": [error], "actions": None, "remedy": remedy}
+    def _give_up(error: str, remedy: str, advice: str = "") -> Correction:
+        return {"errors": [error], "actions": None, "remedy": remedy, "advice": advice}
 
 
 class KmeshHandler(_WinHandler):
@@ -165,7 +168,7 @@ class OuterWindowHandler(_WinHandler):
         """Take the limits of the outer window out of the way."""
         error = "fewer states in the outer window than Wannier functions"
         if self.n_applied_corrections:
-            return self._give_up(error, MORE)
+            return self._give_up(error, MORE, BANDS)
         energies = self._energies(directory)
         return self._change(
             directory,
@@ -198,7 +201,7 @@ class DisentanglementHandler(_WinHandler):
             swings = len(recent) > 1 and (recent[1:] != recent[:-1]).mean() > 0.2
             why, mixing = ("it swings", 0.25) if swings else ("it creeps", 0.9)
             return self._change(directory, error, why, dis_mix_ratio=mixing, dis_num_iter=max(2 * done, 4000))
-        return self._give_up(error, MORE)
+        return self._give_up(error, MORE, BANDS)
 
 
 class SpreadHandler(_WinHandler):
@@ -248,7 +251,7 @@ class SpreadHandler(_WinHandler):
                 num_iter=self.ITERATIONS,
                 guiding_centres=".true.",
             )
-        return self._give_up(error, MORE)
+        return self._give_up(error, MORE, BANDS)
 
 
 def handlers(seed: str, n_occupied: int) -> list[ErrorHandler]:

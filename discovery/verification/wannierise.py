@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from discovery.verification.engines import StepError, StepOutput
+from discovery.verification.quality import FROZEN
 
 if TYPE_CHECKING:
     from discovery.topology.orbitals import Site
+    from discovery.topology.tightbinding import TightBinding
     from discovery.verification.options import Options
     from discovery.verification.plan import WannierPlan
 
 COMMAND = "DISCOVER_WANNIER90"
 """Variable that names wannier90.x where it is not on the path."""
+
+HAMILTONIAN_REMEDY = "Look at the spreads and the disentanglement in the .wout of the wannier step."
 
 AGAIN = "Run the step wannier_input again."
 
@@ -65,7 +69,7 @@ def wannierise(output: StepOutput, preset: Any, options: "Options", directory: P
         )
     plan.save(directory)
     numbers = run.numbers | {
-        "frozen up to (eV from E_F)": frozen_top(directory / f"{plan.seed}.win", plan),
+        FROZEN: frozen_top(directory / f"{plan.seed}.win", plan),
         "excluded bands": float(plan.n_excluded),
     }
     return Wannierised(numbers, {"wannier90": run.wout.version}, run.corrections)
@@ -137,6 +141,21 @@ def wannier90_command() -> tuple[str, ...]:
     import shlex
 
     return tuple(shlex.split(os.environ.get(COMMAND, ""))) or ("wannier90.x",)
+
+
+def hamiltonian(directory: Path) -> "TightBinding":
+    """Return the Hamiltonian that `wannierise` left.
+
+    Raises:
+        StepError: there is none, or it is damaged.
+    """
+    from discovery.topology.tightbinding import HamiltonianError
+    from discovery.wannier.hr import read_model
+
+    try:
+        return read_model(directory)
+    except HamiltonianError as error:
+        raise StepError(str(error), HAMILTONIAN_REMEDY) from None
 
 
 def sites_of(plan: "WannierPlan") -> "Sequence[Site]":

@@ -52,12 +52,14 @@ class StepError(Exception):
     Args:
         reason: what is wrong, in one sentence with the file or the number.
         remedy: what the user can do about it.
+        advice: `bands` or `mesh`, where more of these from the step ``wannier_input`` may help.
     """
 
-    def __init__(self, reason: str, remedy: str = "") -> None:
+    def __init__(self, reason: str, remedy: str = "", advice: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.remedy = remedy
+        self.advice = advice
 
     def __str__(self) -> str:
         return self.reason

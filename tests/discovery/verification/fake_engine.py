@@ -18,6 +18,7 @@ from discovery.topology.parities import fu_kane
 from discovery.topology.tightbinding import TightBinding
 from discovery.verification.eigenvalues import Eigenvalues
 from discovery.verification.engines import UNFINISHED, PendingInput, StepError, StepOutput, WalltimeReached
+from discovery.verification.meshes import Mesh, mesh_of
 from discovery.verification.options import Options
 from discovery.verification.path import band_path
 from discovery.verification.plan import WannierPlan
@@ -77,12 +78,16 @@ class FakeEngine:
         else:
             k = np.array(list(np.ndindex(4, 4, 4))) / 4
         plan = {"step": step, "k": k.tolist(), "check": options.check, "previous": sorted(previous)}
+        plan |= {"mesh": mesh_of(structure, preset.wannier.k_spacing), "bands": preset.wannier.bands or 12}
+        plan["magnetic"] = options.magnetic
         (directory / "in.json").write_text(json.dumps(plan))
         if step == "wannier_input" and not (previous["static_soc"] / "done").exists():
             raise PendingInput({"windows": "eigenvalues of static_soc"})
 
     def run(self, step: str, directory: Path, previous: Mapping[str, Path], options: Options) -> None:
         wrong = faults()
+        if directory.name.startswith("attempt-"):
+            wrong |= wrong.get("in_attempts", {})
         if wrong.get("kill") == step:
             raise KeyboardInterrupt
         if wrong.get("walltime") == step:
@@ -93,7 +98,8 @@ class FakeEngine:
             raise ZeroDivisionError("a fault of the program")
         if wrong.get("fail") == step:
             raise StepError(f"{step} did not converge", "Use more iterations.")
-        with (directory.parent.parent / "runs.txt").open("a") as log:
+        root = next(parent for parent in directory.parents if (parent / "request.json").exists())
+        with (root.parent / "runs.txt").open("a") as log:
             log.write(step + "\n")
         (directory / "done").touch()
 
@@ -114,7 +120,9 @@ class FakeEngine:
             m = wrong.get("m_check", m) if step == "check" else m
             changes["parities"] = fu_kane(odd_pairs(m), 1)
         if step == "wannier_input":
-            changes["wannier_plan"] = plan_of(structure)
+            changes["wannier_plan"] = plan_of(
+                structure, tuple(plan["mesh"]), plan["bands"], not plan["magnetic"]
+            )
         return StepOutput(eigenvalues=self.bands(step, structure, np.array(plan["k"]), m), **changes)
 
     def bands(self, step: str, structure: Structure, k: np.ndarray, m: float) -> Eigenvalues:
@@ -132,7 +140,7 @@ class FakeEngine:
         return Eigenvalues(k, np.ones(len(k)) / len(k), energies, filled, LEVELS, electrons, spin_orbit)
 
 
-def plan_of(structure: Structure) -> WannierPlan:
+def plan_of(structure: Structure, mesh: Mesh, n_bands: int, time_reversal: bool) -> WannierPlan:
     """Return a plan of one s shell and one pz, which the model's four orbitals stand for."""
     a, b, c = (tuple(row) for row in structure.lattice.matrix.tolist())
     place = tuple(structure.frac_coords[0].tolist())
@@ -140,14 +148,15 @@ def plan_of(structure: Structure) -> WannierPlan:
         lattice=(a, b, c),
         atoms=(WtAtom(structure[0].specie.symbol, place, ("s", "pz")),),
         package="QE",
-        mesh=(4, 4, 4),
-        n_bands=12,
+        mesh=mesh,
+        n_bands=n_bands,
         n_excluded=0,
         num_wann=4,
         n_occupied=2,
         fermi=LEVELS,
         outer=(LEVELS - 20, LEVELS + 20),
         frozen=(LEVELS - 10, LEVELS + 10),
+        time_reversal=time_reversal,
     )
 
 
@@ -158,8 +167,13 @@ def wannierise(output: StepOutput, preset: Any, options: Options, directory: Pat
         raise StepError("wannier90.x is missing", "Install it.")
     plan = output.wannier_plan
     assert plan is not None
+    poor = plan.mesh[0] < wrong.get("needs_mesh", 0)
+    if plan.n_bands < wrong.get("needs_bands", 0):
+        raise StepError(f"no convergence with {plan.n_bands} bands", "Give more bands.", "bands")
     structure = Structure(np.array(plan.lattice), [plan.atoms[0].element], [plan.atoms[0].position])
-    write_hamiltonian(model(structure, wrong.get("m_wannier", wrong.get("m", 2.0))), directory)
+    m = wrong.get("m", 2.0) + (0.5 if poor else 0.0)
+    write_hamiltonian(model(structure, wrong.get("m_wannier", m)), directory)
+    plan.save(directory)
     return Wannierised({"largest spread (Å²)": wrong.get("spread", 1.0)}, {"wannier90": "fake"})
 
 

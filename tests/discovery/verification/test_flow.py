@@ -214,7 +214,7 @@ def test_a_metal_stops_after_its_bands(ask: Ask, set_faults: Set) -> None:
     assert record.state == "stopped"
     assert len(record.bands) == 2
     before = runs(ask())
-    record = run_here(ask(stop_early=False))
+    record = run_here(ask(stop_early=False, preset={"wannier.retries": 0}))
     assert states(record)["bands_soc"] == "done"
     assert runs(ask()) == [*before, "wannier_input"]
     # the Wannier functions are those of the insulator: the gate sees that the bands are others
