@@ -10,6 +10,7 @@ from discovery.verification.engines.espresso.execute import Ran
 _ROUTINE = re.compile(r"Error in routine\s+(.+?)\s*\(\s*-?\d+\):\s*\n\s*(.+)")
 _ACCURACY = re.compile(r"estimated scf accuracy\s*<\s*(\S+) Ry")
 _NOT_CONVERGED = "convergence NOT achieved"
+_TIME_OVER = "Maximum CPU time exceeded"
 _FULL = ("No space left on device", "Disk quota exceeded")
 _MEMORY = ("Cannot allocate memory", "Allocation would exceed memory limit", "out of memory")
 _SCARCE = 10 * 1024**2
@@ -33,6 +34,11 @@ REMEDIES: dict[str, str] = {
 def unconverged(text: str) -> bool:
     """Say whether a run of pw.x ended because its density did not converge."""
     return _NOT_CONVERGED in text
+
+
+def stopped_in_time(text: str) -> bool:
+    """Say whether a run of pw.x ended in good order because its ``max_seconds`` were over."""
+    return _TIME_OVER in text and "JOB DONE" in text
 
 
 def check_ran(ran: Ran, directory: Path, output: str) -> None:

@@ -133,11 +133,41 @@ def gentler(text: str, part: float = 0.4, least_steps: int = 300) -> str:
         part: by which ``mixing_beta`` is multiplied.
         least_steps: of ``electron_maxstep``.
     """
+    electrons = _sections(text)["electrons"]
+    return changed(
+        text,
+        "electrons",
+        mixing_beta=round(part * float(electrons.get("mixing_beta", 0.7)), 4),
+        electron_maxstep=max(least_steps, int(electrons.get("electron_maxstep", 100))),
+    )
+
+
+def limited(text: str, seconds: float | None, restart: bool) -> str:
+    """Return an input of pw.x that stops in good order after some time, or goes on with such a run.
+
+    Args:
+        text: the input; a shorter ``max_seconds`` of its own stays.
+        seconds: wall time, s; no limit without it.
+        restart: go on with what an earlier run left.
+    """
+    control: dict[str, Any] = {"restart_mode": "restart"} if restart else {}
+    if seconds is not None:
+        control["max_seconds"] = min(seconds, float(_sections(text)["control"].get("max_seconds", seconds)))
+    return changed(text, "control", **control)
+
+
+def changed(text: str, section: str, **values: Any) -> str:
+    """Return an input of pw.x with other values in a namelist."""
     from ase.io.espresso import read_fortran_namelist
     from ase.io.espresso_namelist.namelist import Namelist
 
     sections, cards = read_fortran_namelist(StringIO(text))
-    electrons = sections["electrons"]
-    electrons["mixing_beta"] = round(part * float(electrons.get("mixing_beta", 0.7)), 4)
-    electrons["electron_maxstep"] = max(least_steps, int(electrons.get("electron_maxstep", 100)))
+    sections[section].update(values)
     return str(Namelist(sections).to_string()) + "\n".join(cards) + "\n"
+
+
+def _sections(text: str) -> dict[str, dict[str, Any]]:
+    from ase.io.espresso import read_fortran_namelist
+
+    sections, _ = read_fortran_namelist(StringIO(text))
+    return {name: dict(values) for name, values in sections.items()}

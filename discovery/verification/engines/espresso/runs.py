@@ -3,17 +3,22 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from discovery.verification.engines import StepError
+from discovery.verification.engines import StepError, WalltimeReached
 from discovery.verification.engines.espresso import failures, hubbard, inputs
 from discovery.verification.engines.espresso.execute import Ran, command, execute
+from discovery.verification.engines.espresso.progress import read_progress, time_for
 
 if TYPE_CHECKING:
     from discovery.verification.options import Options
 
 FACTS, TOOK, FERMI = "espresso.json", "programs.json", "fermi.json"
+
+NOW = "pw.now.in"
+"""What pw.x gets where it has a deadline or goes on: ``pw.in`` with these two."""
 
 
 def write_facts(directory: Path, facts: Mapping[str, Any]) -> None:
@@ -72,6 +77,18 @@ def forget_wavefunctions(directory: Path) -> None:
             path.unlink()
 
 
+def _forget_electrons(directory: Path) -> None:
+    """Leave of a relaxation that goes on its crystal and its steps so far only (XML and ``.bfgs``).
+
+    pw.x sets up other plane waves for the cell that it then reads: density and wavefunctions on those of the
+    first cell end in "charge is wrong".
+    """
+    for place in (directory / "out", directory / inputs.SAVE):
+        for path in place.iterdir():
+            if path.is_file() and path.suffix not in (".xml", ".bfgs", ".update"):
+                path.unlink()
+
+
 def pools_of(ranks: int, n_kpoints: int) -> int:
     """Return how many groups of ranks get k-points of their own: as many as there can be.
 
@@ -82,7 +99,7 @@ def pools_of(ranks: int, n_kpoints: int) -> int:
 
 
 class Runner:
-    """Runs programs in a step's directory and keeps what they took.
+    """Runs the programs of a step in its directory, goes on where they were stopped, keeps what they took.
 
     Args:
         directory: of the step.
@@ -92,34 +109,85 @@ class Runner:
 
     def __init__(self, directory: Path, options: "Options", n_kpoints: int) -> None:
         self.directory, self.options, self.n_kpoints = directory, options, n_kpoints
-        self.ran: list[Ran] = []
+        self.progress = read_progress(directory)
+        known = _load(directory / TOOK)["programs"] if self.goes_on and (directory / TOOK).is_file() else []
+        self.ran = [Ran(**one) for one in known]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what an earlier run left is used."""
+        return bool(self.progress.done) or self._restarts
+
+    @property
+    def _restarts(self) -> bool:
+        left = (self.directory / inputs.SAVE / "data-file-schema.xml").is_file()
+        return self.progress.restarts and left and self.progress.ranks == self.options.ranks
 
     def program(self, name: str, stem: str, pools: bool = False) -> None:
-        """Run a program on ``STEM.in``.
+        """Run a program on ``STEM.in`` unless it has ended well before.
 
         Raises:
+            WalltimeReached: too little time is left to begin it; it cannot be stopped half way.
             StepError: it is missing, or went wrong.
         """
+        if stem in self.progress.done:
+            return
+        time_for(name)
         failures.check_ran(self._run(name, stem, pools), self.directory, f"{stem}.out")
+        self._ended(stem)
 
-    def pw(self) -> None:
+    def pw(self, moving: bool = False) -> None:
         """Run pw.x, and once more with less mixing where its density does not converge.
 
+        Args:
+            moving: it relaxes the crystal, and leaves each configuration to go on from, however it ends.
+
         Raises:
+            WalltimeReached: it was stopped before the deadline, or there was no time to begin.
             StepError: it is missing, or went wrong.
         """
-        ran = self._run("pw.x", "pw", pools=True)
-        text = (self.directory / "pw.out").read_text(encoding="utf-8", errors="replace")
-        if failures.unconverged(text):
+        if "pw" in self.progress.done:
+            return
+        ran, text = self._pw(moving)
+        second = self.directory / "pw.first.in"
+        if failures.unconverged(text) and not second.is_file():
             first = (self.directory / "pw.in").read_text(encoding="utf-8")
             for ending in ("in", "out"):
                 (self.directory / f"pw.{ending}").replace(self.directory / f"pw.first.{ending}")
             (self.directory / "pw.in").write_text(inputs.gentler(first), encoding="utf-8")
-            ran = self._run("pw.x", "pw", pools=True)
+            ran, text = self._pw(moving)
         failures.check_ran(ran, self.directory, "pw.out")
+        self._ended("pw")
 
-    def _run(self, name: str, stem: str, pools: bool) -> Ran:
-        arguments = ["-in", f"{stem}.in"]
+    def _pw(self, moving: bool) -> tuple[Ran, str]:
+        granted, restart = time_for("pw.x"), self._restarts
+        if self.progress.restarts and (self.directory / "pw.out").is_file():
+            (self.directory / "pw.out").replace(_free(self.directory, "pw", "out"))
+        if moving and restart:
+            _forget_electrons(self.directory)
+        if granted is not None or restart:
+            text = inputs.limited((self.directory / "pw.in").read_text(encoding="utf-8"), granted, restart)
+            (self.directory / NOW).write_text(text, encoding="utf-8")
+        if moving:
+            self._keep(restarts=True, ranks=self.options.ranks, reason="it was interrupted")
+        ran = self._run("pw.x", "pw", pools=True, given=NOW if granted is not None or restart else "")
+        printed = (self.directory / "pw.out").read_text(encoding="utf-8", errors="replace")
+        if failures.stopped_in_time(printed):
+            reason = f"pw.x was stopped after {ran.seconds:.0f} s, before its deadline"
+            self._keep(restarts=True, ranks=self.options.ranks, reason=reason)
+            raise WalltimeReached(reason, "The step goes on from there when it is run again.")
+        self._keep(restarts=False, reason="")
+        return ran, printed
+
+    def _ended(self, stem: str) -> None:
+        self._keep(done=(*self.progress.done, stem))
+
+    def _keep(self, **changes: Any) -> None:
+        self.progress = self.progress.model_copy(update=changes)
+        self.progress.write(self.directory)
+
+    def _run(self, name: str, stem: str, pools: bool, given: str = "") -> Ran:
+        arguments = ["-in", given or f"{stem}.in"]
         groups = pools_of(self.options.ranks, self.n_kpoints) if pools else 1
         if groups > 1:
             arguments = ["-nk", str(groups), *arguments]
@@ -136,6 +204,12 @@ class Runner:
         self.ran.append(ran)
         _dump(self.directory / TOOK, {"programs": [one.json() for one in self.ran]})
         return ran
+
+
+def _free(directory: Path, stem: str, ending: str) -> Path:
+    """Return the first of ``STEM.1.ENDING``, ``STEM.2.ENDING`` … that is not there."""
+    names = (directory / f"{stem}.{n}.{ending}" for n in count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _dump(path: Path, data: Mapping[str, Any]) -> None:

@@ -58,6 +58,8 @@ def write_step(
     overrides = dict(getattr(preset.wannier, "projections", None) or {})
     choices = shell_choices(upfs, overrides)
     nbnd = _bands(structure, choices, electrons, preset, coupled)
+    if step == "wannier_input" and preset.wannier.bands:
+        nbnd = max(nbnd, preset.wannier.bands)
     ecutwfc = float(
         chosen.SYSTEM.get("ecutwfc")
         or round(chosen.cutoff_fraction * pseudos.cutoff(upfs.values(), chosen.cutoff), 1)
@@ -115,7 +117,13 @@ def write_step(
     )
     if step == "wannier_input":
         _write_plan(
-            structure, choices, mesh_of(structure, preset.wannier.k_spacing), nbnd, directory, previous
+            structure,
+            choices,
+            mesh_of(structure, preset.wannier.k_spacing),
+            nbnd,
+            directory,
+            previous,
+            time_reversal=not options.magnetic,
         )
 
 
@@ -168,6 +176,7 @@ def _write_plan(
     nbnd: int,
     directory: Path,
     previous: Mapping[str, Path],
+    time_reversal: bool,
 ) -> None:
     from discovery.verification.inputs import kpoints, write_pw2wannier90
     from discovery.verification.plan import WannierPlan
@@ -177,7 +186,9 @@ def _write_plan(
         source = "eigenvalues of static_soc"
         raise PendingInput({"wannier90.win": source, "pw2wannier90.in": source})
     bands = read_pw(place).eigenvalues()
-    plan = WannierPlan.decide(structure, choices, bands, mesh, "QE", n_bands=nbnd)
+    plan = WannierPlan.decide(
+        structure, choices, bands, mesh, "QE", n_bands=nbnd, time_reversal=time_reversal
+    )
     if not np.allclose(kpoints(plan), _whole(mesh)):
         raise StepError("the plan's k-points are in another order than those of pw.x")
     write_plan(plan, directory)
