@@ -72,7 +72,8 @@ def _follow(directory: Path, step: str | None) -> None:
     from candidates.report.typeset import plain
     from discovery.submission.logs import find_logs, follow
     from discovery.submission.queues import jobs_of
-    from discovery.submission.status import ACTIVE, standing
+    from discovery.submission.standing import ACTIVE
+    from discovery.submission.status import standing
 
     def files() -> list[Path]:
         found = find_logs(directory, step)

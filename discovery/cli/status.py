@@ -8,7 +8,7 @@ import typer
 from discovery.cli.console import FAILED, refuse
 
 if TYPE_CHECKING:
-    from discovery.submission.status import Standing
+    from discovery.submission.standing import Standing
 
 Ids = Annotated[
     list[str] | None,

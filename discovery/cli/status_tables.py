@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from discovery.submission.status import ACTIVE, Standing, counted
+from discovery.submission.standing import ACTIVE, Standing, counted
 
 if TYPE_CHECKING:
     from rich.table import Table

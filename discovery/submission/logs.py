@@ -71,7 +71,7 @@ def telling_step(steps: Steps) -> str:
         return max(steps.begun.items(), key=lambda item: item[1])[0]
     if steps.failed:
         return steps.failed[0]
-    return next(reversed(steps.ended), steps.planned[0])
+    return [*steps.planned[:1], *steps.ended][-1]
 
 
 def _outputs(place: Path) -> tuple[Path, ...]:

@@ -14,7 +14,8 @@ from discovery.cli.status_tables import duration
 from discovery.settings import get_settings
 from discovery.submission import SubmissionError
 from discovery.submission.slurm import QueueJob, Unanswered
-from discovery.submission.status import Standing, counted, find_directories, standing
+from discovery.submission.standing import Standing, counted
+from discovery.submission.status import find_directories, standing
 from discovery.verification.results import Request
 from tests.discovery.submission import leavings
 from tests.discovery.submission.leavings import begin, end, make_request, stage, submit
@@ -69,7 +70,8 @@ def test_failed_and_stopped(tmp_path: Path) -> None:
     end(failed, "static")
     end(failed, "static_soc", state="failed", reason="no\nconvergence", remedy="More iterations.")
     submit(failed, stage("1-static", "static", "static_soc", "verdict", state="ended", job_id="7"))
-    assert stand(failed).state == "lost"  # the verdict always has the last word
+    row = stand(failed)  # the verdict always has the last word
+    assert (row.state, row.error) == ("lost", "its jobs have ended without a verdict")
     end(failed, "verdict", state="failed", reason="nothing to judge")
     row = stand(failed)
     assert (row.state, row.step, row.error) == ("failed", "static_soc", "static_soc: no convergence")
@@ -111,15 +113,41 @@ STEPS = ("static", "bands", "static_soc", "bands_soc")
     ],
 )
 def test_job_of_slurm(request_: Request, state: str, queue: str | None, expected: str) -> None:
+    after = "held" if state in ("held", "sent") else state
     submit(
         request_,
         stage("1-static", "static", state="ended", job_id="6"),
         stage("2-bands", "bands", "static_soc", state=state, job_id="7"),
-        stage("3-wannier", "wannier", "topology", "verdict", job_id="8"),
+        stage("3-wannier", "wannier", "topology", "verdict", state=after, job_id=""),
     )
     end(request_, "static")
-    row = stand(request_, *([job("7", queue)] if queue else []), job("8", "PENDING"))
+    row = stand(request_, *([job("7", queue)] if queue else []))
     assert (row.state, row.step, row.queue, row.backend) == (expected, "bands", "7", "slurm")
+
+
+def test_a_later_job_sees_to_one_that_is_gone(request_: Request) -> None:
+    submit(
+        request_, stage("1-static", *STEPS, job_id="7"), stage("2-wannier", "wannier", "verdict", job_id="8")
+    )
+    row = stand(request_, job("8", "PENDING"))
+    assert (row.state, row.queue) == ("queued", "8")
+    assert "job 7 of 1-static is gone" in row.error
+    assert stand(request_, job("7", "RUNNING"), job("8", "PENDING")).error == ""
+
+
+def test_a_stage_that_failed_is_not_the_end_of_the_others(request_: Request) -> None:
+    end(request_, "static", state="failed", reason="the walltime was reached 3 times")
+    first = stage("1-static", *STEPS, state="failed", job_id="7", reason="the walltime was reached 3 times")
+    submit(request_, first, stage("2-wannier", "wannier", "verdict", job_id="8"))
+    row = stand(request_, job("8", "PENDING"))
+    assert (row.state, row.step) == ("queued", "wannier")
+    assert row.error == "static: the walltime was reached 3 times"
+
+
+def test_a_job_sent_after_the_queue_was_asked_is_not_lost(request_: Request) -> None:
+    submit(request_, stage("1-static", *STEPS, job_id="7"))
+    assert stand(request_, now=NOON + 3).state == "queued"
+    assert stand(request_, now=NOON + 60).state == "lost"
 
 
 def test_a_job_that_waits_for_long_says_why_if_that_is_unusual(request_: Request) -> None:
@@ -232,7 +260,7 @@ def test_lost_is_exit_1_with_its_remedy(root: Path, monkeypatch: pytest.MonkeyPa
     answer(monkeypatch, [])
     done = status()
     assert done.exit_code == 1
-    assert "gone from the queue" in done.stdout
+    assert "left the queue" in done.stdout
     assert "discover retry bbbbbbbbbbbb" in done.stderr
 
 
