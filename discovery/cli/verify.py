@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discovery.cli.console import FAILED, INTERRUPTED, USAGE, refuse
+from discovery.cli.console import USAGE, refuse
 
 if TYPE_CHECKING:
+    from discovery.cli.verify_runs import Refusals
     from discovery.verification.options import Options
     from discovery.verification.results import Request
     from discovery.verification.sources import Source
@@ -32,6 +33,7 @@ class Place(StrEnum):
     """Where flows run."""
 
     local = "local"
+    slurm = "slurm"
 
 
 def verify(
@@ -69,10 +71,31 @@ def verify(
         Path | None,
         typer.Option("--write", metavar="DIR", help="Write every input file here and run nothing."),
     ] = None,
-    submit: Annotated[Place | None, typer.Option(help="Run it.", show_default=False)] = None,
+    submit: Annotated[
+        Place | None, typer.Option(help="Run it on this machine or on a cluster.", show_default=False)
+    ] = None,
+    cluster: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of --submit slurm: see `discover cluster init`; without it the one that is found.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be sent, and write and send nothing.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Of --submit local: candidates side by side.")] = 1,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where --submit local runs.")
-    ] = Path("verifications"),
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Folder of all verifications; DISCOVER_VERIFICATIONS, or verifications.",
+            show_default=False,
+        ),
+    ] = None,
     relax: Annotated[bool, typer.Option("--relax/--no-relax", help="Relax ions and cell first.")] = True,
     hubbard: Annotated[
         list[str] | None,
@@ -107,7 +130,9 @@ def verify(
 
         discover verify 9d3b 5e0c --engine vasp --hubbard Fe=4 --check hse06 --write inputs
 
-        discover verify --accepted --submit local
+        discover verify --accepted --submit local --jobs 2
+
+        discover verify --accepted --submit slurm --dry-run
 
         discover verify --run 5f3a --top 20 --engine vasp --write inputs
     """
@@ -124,7 +149,20 @@ def verify(
             USAGE,
         )
     if (write is None) == (submit is None):
-        refuse("say what to do", "--write DIR writes the inputs, --submit local runs them.", USAGE)
+        refuse(
+            "say what to do",
+            "--write DIR writes the inputs, --submit local runs them here, --submit slurm on a cluster.",
+            USAGE,
+        )
+    from discovery.cli.verify_queue import submit_slurm
+    from discovery.cli.verify_runs import Refusals, run_here, run_side_by_side
+
+    if submit is not Place.slurm and (cluster is not None or dry_run):
+        option = "--dry-run" if dry_run else "--cluster"
+        refuse(f"{option} is for a queue", "Add --submit slurm, or leave it out.", USAGE)
+    if submit is not Place.local and jobs != 1:
+        remedy = "A cluster's is max_jobs in cluster.yaml." if submit else "Add --submit local."
+        refuse("--jobs is for --submit local", remedy, USAGE)
     options = _options(
         relax=relax,
         hubbard=_hubbard(hubbard or []),
@@ -136,15 +174,26 @@ def verify(
         ranks=parallel,
         threads=threads,
     )
-    root = write or output
+    root = write or output or _root()
     if root.exists() and not root.is_dir():
         refuse(f"{root} is a file", "Name a directory.", USAGE)
     sources = _sources(what or [], accepted, run, top)
-    requests = _requests(sources, root, engine.value, preset, set_ or [], options)
-    if write is not None:
-        _write(requests)
-    else:
-        _run(requests)
+    with Refusals() as refusals:
+        requests = _requests(sources, root, engine.value, preset, set_ or [], options, refusals)
+        if write is not None:
+            _write(requests, refusals)
+        elif submit is Place.local and jobs == 1:
+            run_here(requests, refusals)
+        elif submit is Place.local:
+            run_side_by_side(requests, jobs, refusals)
+        else:
+            submit_slurm(requests, root, cluster, dry_run, refusals)
+
+
+def _root() -> Path:
+    from discovery.settings import get_settings
+
+    return get_settings().verifications
 
 
 def _options(**given: Any) -> "Options":
@@ -200,6 +249,7 @@ def _requests(
     preset: str,
     overrides: list[str],
     options: "Options",
+    refusals: "Refusals",
 ) -> list["Request"]:
     from dft_templates.presets import PresetError, load_preset, parse_overrides
     from discovery.verification.engines import StepError
@@ -214,61 +264,16 @@ def _requests(
         try:
             request = make_request(source.structure, source.id, source.name, root, engine, choices, options)
         except StepError as error:
-            refuse(f"{source.id} {source.name}: {error.reason}", error.remedy)
+            refusals.add(f"{source.id} {source.name}: {error.reason}", error.remedy)
+            continue
         requests.setdefault(request.candidate_id, request)
     return list(requests.values())
 
 
-def _write(requests: list["Request"]) -> None:
+def _write(requests: list["Request"], refusals: "Refusals") -> None:
     from discovery.cli.verify_tables import print_written
     from discovery.verification.emit import write_inputs
-    from discovery.verification.engines import StepError
 
     for request in requests:
-        try:
-            written = write_inputs(request)
-        except StepError as error:
-            refuse(f"{request.name}: {error.reason}", error.remedy)
-        except OSError as error:
-            refuse(f"{error.filename}: {error.strerror}", "Name another directory.")
-        print_written(request, written)
-
-
-def _run(requests: list["Request"]) -> None:
-    from candidates.store import Store, StoreError
-    from candidates.verifications import add_verification
-    from discovery.cli.verify_tables import print_verification, step_lines
-    from discovery.settings import get_settings
-    from discovery.verification.collect import collect
-    from discovery.verification.engines import StepError
-    from discovery.verification.local import run_here
-
-    failed = False
-    store = Store(get_settings().resolved_store_url)
-    for request in requests:
-        try:
-            with step_lines(request) as tell:
-                record = run_here(request, tell)
-        except KeyboardInterrupt:
-            record = collect(Path(request.directory))
-            ended = sum(step.state in ("done", "stopped") for step in record.steps)
-            refuse(
-                f"interrupted; {ended} steps of {request.name} are kept",
-                "The same command goes on from there.",
-                INTERRUPTED,
-            )
-        except StepError as error:
-            refuse(f"{request.name}: {error.reason}", error.remedy)
-        except OSError as error:
-            refuse(f"{error.filename}: {error.strerror}", "Name another directory with -o.")
-        print_verification(record, request.name)
-        try:
-            add_verification(store, record)
-        except StoreError as error:
-            refuse(f"{request.directory} is complete, but {error}", error.remedy)
-        typer.echo(
-            f"`discover verdict {record.candidate_id}` shows this again; files: {request.directory}", err=True
-        )
-        failed |= record.state == "failed"
-    if failed:
-        raise typer.Exit(FAILED)
+        with refusals.of(request):
+            print_written(request, write_inputs(request))

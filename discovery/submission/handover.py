@@ -54,7 +54,12 @@ class Report:
 
 
 def hand_in(
-    request: Request, cluster: "Cluster", path: Path, sha256: str, jobs: Jobs
+    request: Request,
+    cluster: "Cluster",
+    path: Path,
+    sha256: str,
+    jobs: Jobs,
+    anew: Collection[str] = (),
 ) -> Literal["new", "known", "ended"]:
     """Write down what is to be sent for a candidate, unless it is in the queue or has ended already.
 
@@ -64,6 +69,7 @@ def hand_in(
         path: of the cluster file.
         sha256: of the cluster file.
         jobs: what is in the queue.
+        anew: steps that are to be looked at again, whatever has become of them.
 
     Returns:
         ``new``: it is written and held; ``known``: this very request is in the queue; ``ended``: all its
@@ -92,12 +98,14 @@ def hand_in(
                 )
             if active and same:
                 return "known"
-            if same and all(stage.state == "ended" for stage in before.stages):
+            if same and not anew and all(stage.state == "ended" for stage in before.stages):
                 return "ended"
         request = write_request(request)
         stages = stages_of(request, cluster)
         if before is not None and same:
-            stages = tuple(_as_before(stage, before) for stage in stages)
+            stages = tuple(
+                stage if set(anew) & set(stage.steps) else _as_before(stage, before) for stage in stages
+            )
         (directory / script.FOLDER).mkdir(exist_ok=True)
         for stage in stages:
             write_text(script.script_path(directory, stage), script.render(directory, stage, cluster))

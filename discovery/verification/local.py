@@ -75,7 +75,7 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _ended_gently() -> Iterator[None]:
+def ended_gently() -> Iterator[None]:
     """Let SIGTERM end a run as Ctrl-C does, or the program that a step waits for would run on alone."""
 
     def interrupt(*_: object) -> None:
@@ -108,7 +108,7 @@ def run_steps(
     from maggma.stores import MemoryStore
 
     directory = Path(request.directory)
-    with _alone(directory), _ended_gently(), watched(tell), warnings.catch_warnings():
+    with _alone(directory), ended_gently(), watched(tell), warnings.catch_warnings():
         # jobflow changes directories by a function of monty that is on its way out.
         warnings.filterwarnings("ignore", category=FutureWarning, module="jobflow")
         run_locally(
