@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -173,22 +173,29 @@ class _Names:
 
 def _stacked(waiting: list[tuple[str, str, Record]]) -> CrystalTable:
     records = [record for _, _, record in waiting]
-    counts = [len(record.numbers) for record in records]
     kinds = dict.fromkeys(name for record in records for name in record.properties)
     reserved = {*GEOMETRY.names, SOURCE}
+    columns = {
+        kind: _column([record.properties.get(kind) for record in records])
+        for kind in kinds
+        if kind not in reserved
+    }
+    columns[SOURCE] = pa.array([file for _, file, _ in waiting], pa.string())
+    return stack([(name, record) for name, _, record in waiting], columns)
+
+
+def stack(named: Sequence[tuple[str, Record]], columns: Mapping[str, Any] | None = None) -> CrystalTable:
+    """Return records as a table, each under its name, with property ``columns`` of the same length."""
+    records = [record for _, record in named]
+    counts = [len(record.numbers) for record in records]
     with np.errstate(over="ignore"):  # what single precision cannot hold becomes infinite, and is refused
         return CrystalTable.from_arrays(
-            [name for name, _, _ in waiting],
+            [name for name, _ in named],
             np.array([record.lattice for record in records]).reshape(-1, 3, 3),
             np.concatenate([record.numbers for record in records] or [np.empty(0)]),
             np.concatenate([record.frac_coords for record in records] or [np.empty((0, 3))]),
             np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            {
-                kind: _column([record.properties.get(kind) for record in records])
-                for kind in kinds
-                if kind not in reserved
-            }
-            | {SOURCE: pa.array([file for _, file, _ in waiting], pa.string())},
+            columns,
         )
 
 

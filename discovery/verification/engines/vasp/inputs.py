@@ -51,7 +51,9 @@ def generator_of(
         raise StepError(f"VASP does not run the step {step!r}", f"Steps: {', '.join(GENERATORS)}.")
     settings, own = preset.vasp, preset.vasp.step(step)
     potentials = choose_potentials((site.specie.symbol for site in structure), settings)
-    extra: dict[str, Any] = {}
+    needed, extra = bands_for_wannier(structure, potentials, preset), dict[str, Any]()
+    if step == "wannier_input" and preset.wannier.bands:
+        needed = max(needed, preset.wannier.bands)
     if step == "check":
         if options.check is None:
             raise StepError("no functional was chosen for the check", "Use --check hse06 or --check mbj.")
@@ -70,7 +72,7 @@ def generator_of(
         empty_fraction=settings.empty_fraction,
         empty_at_least=settings.empty_at_least,
         band_groups=lcm(settings.band_groups, groups_of(settings.tags(step), options.ranks)),
-        needed_bands=bands_for_wannier(structure, potentials, preset),
+        needed_bands=needed,
         n_bands=own.nbands,
         hubbard=dict(options.hubbard),
         magnetic=options.magnetic,
@@ -132,7 +134,9 @@ def plan_of(
     generator.structure = grouped(structure)
     potentials = choose_potentials((site.specie.symbol for site in structure), preset.vasp)
     n_bands = int(generator.incar_updates["NBANDS"])
-    plan = make_plan(generator.crystal, potentials, preset, static_soc, n_bands)
+    plan = make_plan(
+        generator.crystal, potentials, preset, static_soc, n_bands, time_reversal=not generator.magnetic
+    )
     tags = vasp_tags(plan)
     tags.pop("NBANDS")
     generator.mesh, generator.n_bands, generator.plan_tags = plan.mesh, plan.n_bands, tags

@@ -79,7 +79,12 @@ def bands_for_wannier(structure: "Structure", potentials: Mapping[str, Potential
 
 
 def make_plan(
-    structure: "Structure", potentials: Mapping[str, Potential], preset: "Preset", static: Path, n_bands: int
+    structure: "Structure",
+    potentials: Mapping[str, Potential],
+    preset: "Preset",
+    static: Path,
+    n_bands: int,
+    time_reversal: bool = True,
 ) -> WannierPlan:
     """Decide the plan from the eigenvalues of the static step with spin–orbit coupling.
 
@@ -89,6 +94,7 @@ def make_plan(
         preset: for the mesh and the version.
         static: directory of ``static_soc``.
         n_bands: NBANDS of the run that feeds Wannier90.
+        time_reversal: False for a magnetic crystal.
 
     Raises:
         PlanError: no plan fits.
@@ -102,4 +108,5 @@ def make_plan(
         mesh_of(structure, preset.wannier.k_spacing),
         "VASP6" if preset.vasp.version >= 6 else "VASP",
         n_bands=n_bands,
+        time_reversal=time_reversal,
     )
