@@ -27,10 +27,10 @@ def run_step(step: str, directory: Path, previous: Mapping[str, Path], options: 
     """Run what `write_step` wrote; see `discovery.verification.engines.Engine.run`."""
     facts = runs.read_facts(directory)
     _require_pseudos(facts)
-    if step in DENSITY_OF:
-        _copy_density(previous, DENSITY_OF[step], directory)
     runner = runs.Runner(directory, options, n_kpoints=int(facts["k-points"]))
-    runner.pw()
+    if step in DENSITY_OF and not runner.goes_on:
+        _copy_density(previous, DENSITY_OF[step], directory)
+    runner.pw(moving=step == "relax")
     if step in PATHS:
         runner.program("projwfc.x", "projwfc", pools=True)
     elif step == "parities":
