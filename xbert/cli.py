@@ -1,14 +1,12 @@
 """The ``xbert`` command: train and score models."""
 
-import shlex
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from xbert import cli_pretrain
+from xbert import cli_pretrain, cli_tasks
 
 app = typer.Typer(
     name="xbert",
@@ -49,45 +47,165 @@ def _main() -> None:
 
 @app.command()
 def finetune(
-    structures: Annotated[Path, typer.Option(help="Crystal table (Parquet).", exists=True, dir_okay=False)],
-    labels: Annotated[Path, typer.Option(help="Topology labels (Parquet).", exists=True, dir_okay=False)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the model.")],
-    question: Annotated[Question, typer.Option(help="What the model is asked.")] = Question.discovery,
-    split: Annotated[SplitBy, typer.Option(help="What is held out for scoring.")] = SplitBy.formula,
+    task: Annotated[
+        str | None, typer.Option(help="Name of a task (xbert tasks), or a YAML file; else a topology model.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="With --task: directory of the files that the task names.")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="With --task: random, formula or given; by the task if not given.")
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(min=2, help="With --task: parts of a cross-validation.")
+    ] = None,
+    only_fold: Annotated[
+        int | None, typer.Option(min=0, help="With --task: this fold alone, from 0.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=4, help="With --task: at most so many crystals, drawn at random.")
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="With --task: graph encoder.")] = "cgcnn",
+    init: Annotated[
+        Path | None,
+        typer.Option(help="With --task: start from this trunk or model.", exists=True, file_okay=False),
+    ] = None,
+    ablate: Annotated[
+        list[str],
+        typer.Option(
+            help="With --task: take away space group, elements, electrons, graph, token norm or transformer."
+        ),
+    ] = [],  # noqa: B006
+    model: Annotated[
+        str, typer.Option(help="With --task: xbert, or 'graph alone' for the encoder without tokens.")
+    ] = "xbert",
+    width: Annotated[int | None, typer.Option(min=4, help="With --task: length of a token.")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="With --task: layers of the transformer.")] = None,
+    heads: Annotated[int | None, typer.Option(min=1, help="With --task: attention heads.")] = None,
+    seed: Annotated[int, typer.Option(help="With --task: of weights and order.")] = 0,
+    cache: Annotated[
+        Path | None, typer.Option(help="With --task: directory of computed features; in -o if not given.")
+    ] = None,
+    structures: Annotated[
+        Path | None,
+        typer.Option(help="Topology model: crystal table (Parquet).", exists=True, dir_okay=False),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Topology model: its labels (Parquet).", exists=True, dir_okay=False),
+    ] = None,
+    question: Annotated[
+        Question, typer.Option(help="Topology model: what it is asked.")
+    ] = Question.discovery,
+    split: Annotated[
+        SplitBy, typer.Option(help="Topology model: what is held out for scoring.")
+    ] = SplitBy.formula,
+    members: Annotated[
+        int | None, typer.Option(min=1, help="Topology model: networks in the ensemble.")
+    ] = None,
+    words: Annotated[
+        Words | None,
+        typer.Option(help="Topology model: space-group words it is told; by the question if not given."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Crystals a batch.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None,
-    members: Annotated[int | None, typer.Option(min=1, help="Networks in the ensemble.")] = None,
-    words: Annotated[
-        Words | None, typer.Option(help="Space-group words the model is told; by the question if not given.")
-    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Processes for graphs.")] = 2,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch.")] = None,
 ) -> None:
-    """Train a topology model, score it on what it never saw, and write it with its model card.
+    """Learn a task (--task), or train a topology model (--structures, --labels), and score it.
 
-    Killed and started again with the same command, it goes on after the last finished epoch.
+    A task is a property to learn: one of ``xbert tasks``, or a YAML file of your own. The topology models are
+    the ensembles that ``discover`` uses. Both are written with a card. Killed and started again with the same
+    command, the training goes on after the last finished epoch.
 
-    Example:
+    Examples:
+
+        $ xbert finetune --task megnet-gap --data data -o models/gap
+
+        $ xbert finetune --task topoA --data data --by formula --only-fold 0 -o models/topoA
 
         $ xbert finetune --structures mp_structures.parquet --labels topology_labels.parquet \\
               --question benchmark --split formula -o models/benchmark
     """
+    from xbert.terminal import refuse
+
+    if task is not None:
+        if structures or labels:
+            refuse("--task names its own files: leave out --structures and --labels", 2)
+        cli_tasks.finetune_task(
+            task,
+            data,
+            output,
+            by=by,
+            folds=folds,
+            only_fold=only_fold,
+            limit=limit,
+            cache=cache,
+            settings=cli_tasks.make_settings(
+                model,
+                encoder,
+                ablate,
+                init,
+                epochs,
+                batch_size,
+                learning_rate,
+                limit,
+                width,
+                layers,
+                heads,
+                seed,
+            ),
+            device=device,
+            workers=workers,
+            threads=threads,
+        )
+        return
+    if structures is None or labels is None:
+        refuse("give --task NAME, or --structures and --labels for a topology model", 2)
+    _finetune_topology(
+        structures,
+        labels,
+        output,
+        question,
+        split,
+        epochs,
+        batch_size,
+        learning_rate,
+        members,
+        words,
+        device,
+        workers,
+        threads,
+    )
+
+
+def _finetune_topology(
+    structures: Path,
+    labels: Path,
+    output: Path,
+    question: Question,
+    split: SplitBy,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    members: int | None,
+    words: Words | None,
+    device: str,
+    workers: int,
+    threads: int | None,
+) -> None:
     import json
     from dataclasses import replace
 
-    import torch
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
+    from xbert.terminal import bars, choose_device, command_line
     from xbert.training.data import load_labelled
     from xbert.training.recipes import RECIPES, WORDS
     from xbert.training.run import run
 
-    if threads:
-        torch.set_num_threads(threads)
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    chosen = choose_device(device, threads)
     recipe = RECIPES[question.value].with_schedule(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
     )
@@ -95,32 +213,18 @@ def finetune(
         recipe = replace(recipe, members=members)
     if words:
         recipe = replace(recipe, architecture=recipe.architecture | {"known_words": WORDS[words.value]})
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} {task.fields[note]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def show(what: str, done: int, total: int, note: str) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total, note="")
-            progress.update(tasks[what], completed=done, total=total, note=note)
-
+    with bars() as show:
         data = load_labelled(
             structures, labels, output / "cache", workers, lambda done, total: show("graphs", done, total, "")
         )
         for id_, reason in data.refused.items():
-            console.print(f"left out {id_}: {reason}", markup=False)
+            typer.echo(f"left out {id_}: {reason}", err=True)
         scores = run(
             recipe,
             data,
             split.value,
             output,
-            shlex.join(["xbert", *sys.argv[1:]]),
+            command_line(),
             chosen,
             lambda what, step, total, loss: show(what, step, total, f"loss {loss:.3f}"),
         )
@@ -152,6 +256,7 @@ def card(
     typer.echo(str(model / "README.md"))
 
 
+cli_tasks.add_to(app)
 cli_pretrain.add_to(app)
 
 

@@ -62,6 +62,7 @@ class Fold:
 
 def load(
     task: Task,
+    protocol: Protocol,
     data: Path,
     cache: Path,
     limit: int | None = None,
@@ -73,6 +74,7 @@ def load(
 
     Args:
         task: record.
+        protocol: rows of parts that it does not use are left out.
         data: directory that its paths start from.
         cache: directory for computed features; tasks over the same structures share it.
         limit: keep this many crystals, drawn at random with a fixed seed.
@@ -83,7 +85,7 @@ def load(
     Raises:
         TaskError: naming the file and what is wrong in it.
     """
-    targets = _drawn(read_targets(task, data), task.protocol, limit)
+    targets = _drawn(read_targets(task, data), protocol, limit)
     hashes = {name: _sha256(data / name) for name in {task.structures.file, task.target.file}}
     features, ids, refused = _features(task, data, cache, targets.ids, vectors, workers, on_progress, hashes)
     if not ids:

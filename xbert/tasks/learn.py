@@ -51,7 +51,7 @@ class Settings:
 
     def fingerprint(self, task: Task) -> str:
         """Tell trainings apart: a digest of everything that decides the result but the data."""
-        init = "" if self.init is None else hashlib.sha256(_weights(self.init).read_bytes()).hexdigest()
+        init = "" if self.init is None else _digest(self.init)
         chosen = {**asdict(self), "init": init, "task": task.model_dump(mode="json", exclude={"protocol"})}
         return hashlib.sha256(json.dumps(chosen, sort_keys=True, default=list).encode()).hexdigest()[:16]
 
@@ -94,8 +94,8 @@ def train_fold(
     import torch
 
     from xbert.model import KINDS, XBERTConfig
-    from xbert.training.initial import start_from
     from xbert.training.loop import Schedule, fit
+    from xbert.trunk import load_trunk
 
     _begin(place, settings.fingerprint(task))
     values = data.targets.values
@@ -106,7 +106,7 @@ def train_fold(
     torch.manual_seed(settings.seed)
     network = KINDS[settings.kind](config)
     if settings.init is not None:
-        start_from(network, settings.init)
+        load_trunk(network, settings.init)
     chosen = {name: getattr(settings, name) for name in ("epochs", "batch_size", "learning_rate")}
     given = task.training.model_dump(exclude={"loss"})
     given |= {name: value for name, value in chosen.items() if value is not None}
@@ -187,11 +187,11 @@ def held_out_digest(data: TaskData, part: Fold) -> str:
     return hashlib.sha256("\n".join(data.targets.ids[i] for i in part.test).encode()).hexdigest()
 
 
-def _weights(init: Path) -> Path:
-    path = init / models.WEIGHTS if init.is_dir() else init
-    if not path.is_file():
-        raise TaskError(f"no model to start from in {init}; it must hold {models.WEIGHTS}")
-    return path
+def _digest(init: Path) -> str:
+    files = sorted(init.glob("*.safetensors"))
+    if not files:
+        raise TaskError(f"no weights to start from in {init}; give what xbert pretrain or finetune wrote")
+    return hashlib.sha256(b"".join(hashlib.sha256(f.read_bytes()).digest() for f in files)).hexdigest()
 
 
 _OTHERWISE = (

@@ -17,6 +17,7 @@ WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
 FORMAT = 1
 HEAD = "property"
+MEMBER = "0."
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ def save(directory: Path, network: "nn.Module", model: TaskModel) -> None:
     from safetensors.torch import save_file
 
     directory.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    # Named as in an ensemble of one, so that another training can start from it.
+    state = network.state_dict()
+    tensors = {f"{MEMBER}{name}": value.detach().cpu().contiguous() for name, value in state.items()}
     save_file(tensors, directory / WEIGHTS)
     (directory / WEIGHTS).chmod(0o644)  # safetensors writes for its owner alone
     text = json.dumps(asdict(model), indent=1, ensure_ascii=False)
@@ -121,7 +124,8 @@ def load(directory: Path, device: str = "cpu") -> "tuple[nn.Module, TaskModel, T
     model, task = read(directory)
     try:
         network = KINDS[model.kind](XBERTConfig.from_json(model.config))
-        network.load_state_dict(load_file(directory / WEIGHTS))
+        tensors = load_file(directory / WEIGHTS)
+        network.load_state_dict({name.removeprefix(MEMBER): value for name, value in tensors.items()})
     except (SafetensorError, OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise TaskError(f"{directory} does not hold a model of this version: {error}") from None
     return network.to(device).eval(), model, task

@@ -178,3 +178,24 @@ def read_task(name: str | Path) -> Task:
         key = ".".join(map(str, first["loc"]))
         message = first["msg"].removeprefix("Value error, ")
         raise TaskError(f"{path}: {key + ': ' if key else ''}{message}") from None
+
+
+def choose_protocol(task: Task, by: str | None = None, folds: int | None = None) -> Protocol:
+    """Return the protocol of a task, or another one that a command asks for.
+
+    Raises:
+        TaskError: if ``by`` is not known, or the task gives no split.
+    """
+    protocol = task.protocol
+    if by is not None and by != protocol.by:
+        if by not in ("random", "formula"):
+            raise TaskError(f"the task {task.name} cannot be held out by {by!r}; choose random or formula")
+        # The column stays: it tells which rows the data set means for training and test.
+        protocol = protocol.model_copy(update={"by": by})
+    if folds is not None:
+        if protocol.by == "given":
+            raise TaskError(f"the split of {task.name} is given; --folds needs --by random or formula")
+        if folds < SHORTEST:
+            raise TaskError(f"{folds} folds are too few; give {SHORTEST} or more")
+        protocol = protocol.model_copy(update={"folds": folds})
+    return protocol

@@ -1,7 +1,7 @@
 """Learn a task fold by fold, resumable, and write scores and a card; score a model again."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ def run(
     Raises:
         TaskError: if a finished fold belongs to another training.
     """
+    _same_model(output, settings)
     parts = folds(data, protocol, directory)
     if only_fold is not None and not 0 <= only_fold < len(parts):
         raise TaskError(f"there is no fold {only_fold}: {protocol.by} gives folds 0 to {len(parts) - 1}")
@@ -99,16 +100,27 @@ def score_again(directory: Path, data: TaskData, root: Path, device: str = "cpu"
     return score(task, data.targets.values[part.test], predicted)
 
 
+def _told(settings: Settings) -> dict[str, Any]:
+    told = {**asdict(settings), "init": str(settings.init) if settings.init else None}
+    plain: dict[str, Any] = json.loads(json.dumps(told))
+    return plain
+
+
+def _same_model(output: Path, settings: Settings) -> None:
+    path = output / SCORES
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("model") != _told(settings):
+        raise TaskError(f"{path} tells of a model with other settings; choose another --output or remove it")
+
+
 def _record(
     task: Task, data: TaskData, settings: Settings, output: Path, by: str, result: dict[str, Any]
 ) -> dict[str, Any]:
     path = output / SCORES
     former = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     protocols = {**former.get("protocols", {}), by: result}
-    told = replace(settings, init=None)
     scores = {
         "task": task.model_dump(mode="json"),
-        "model": {**asdict(told), "init": str(settings.init) if settings.init else None},
+        "model": _told(settings),
         "refused": len(data.refused),
         "data": data.hashes,
         "protocols": protocols,
