@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from discovery.cli import (
+    cancel,
     candidates,
     cluster,
     collect,
@@ -14,6 +15,7 @@ from discovery.cli import (
     predict,
     pseudos,
     report,
+    retry,
     review,
     screen,
     status,
@@ -60,6 +62,8 @@ app.command()(topology.topology)
 app.command()(verify.verify)
 app.command()(status.status)
 app.command()(logs.logs)
+app.command()(retry.retry)
+app.command()(cancel.cancel)
 app.command()(collect.collect)
 app.command()(verdict.verdict)
 app.command()(work.work)
