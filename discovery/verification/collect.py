@@ -16,13 +16,18 @@ from candidates.verification import (
     WilsonPlot,
 )
 from discovery.verification import plots
-from discovery.verification.engines import StepError, make_engine
+from discovery.verification.engines import UNFINISHED, StepError, make_engine
+from discovery.verification.lock import at_work
 from discovery.verification.results import (
     ATTEMPTS,
+    INPUTS,
+    LATER,
+    NOT_RUN,
     REQUEST,
     VERDICT,
     Request,
     StepResult,
+    begun_with,
     input_texts,
     read_result,
     step_directory,
@@ -51,8 +56,9 @@ def read_request(directory: Path) -> Request:
 def collect(directory: Path) -> Verification:
     """Return the record of what a candidate's directory holds by now.
 
-    The same files give the same record: nothing of the moment enters it. A step without a result counts as
-    waiting, so a verification that was cut short can be looked at.
+    The same files give the same record, and only one thing of the moment enters it: the step that has begun
+    counts as running while a process is at work in the directory. Without one it counts as waiting, and says
+    so, like all others that have no result: a verification that was cut short can be looked at.
 
     Raises:
         StepError: it is not a directory of a verification.
@@ -63,9 +69,9 @@ def collect(directory: Path) -> Verification:
     if Path(request.directory) != directory.resolve():  # it was moved, or came from another machine
         request = request.model_copy(update={"directory": str(directory.resolve())})
     results = []
+    running = _running(request)
     for name in planned_steps(request):
-        place = step_directory(request, name)
-        found = read_result(place) or StepResult(name=name, state="waiting")
+        found = read_result(step_directory(request, name)) or _open(request, name, running)
         if found.decides and request.options.stop_early and found.state == "done":
             found = found.model_copy(update={"state": "stopped", "reason": found.decides})
         results.append(found)
@@ -75,6 +81,34 @@ def collect(directory: Path) -> Verification:
         text = (step_directory(request, "verdict") / VERDICT).read_text(encoding="utf-8")
         verdict = Verdict.model_validate_json(text)
     return assemble(request, results, verdict)
+
+
+def _running(request: Request) -> str:
+    """Return the step that a process is at work on; empty where none is."""
+    from discovery.verification.order import planned_steps
+
+    if not at_work(Path(request.directory)):
+        return ""
+    begun = {}
+    for name in planned_steps(request):
+        place = step_directory(request, name)
+        if begun_with(place) not in ("", NOT_RUN) and read_result(place) is None:
+            begun[name] = (place / INPUTS).stat().st_mtime_ns
+    return max(begun, key=lambda name: begun[name], default="")  # older ones are left from an earlier run
+
+
+def _open(request: Request, name: str, running: str) -> StepResult:
+    """Return how a step stands that has no result."""
+    if name == running:
+        return StepResult(name=name, state="running")
+    place = step_directory(request, name)
+    if (place / UNFINISHED).is_file():
+        said = "it was stopped in good order before the end of its time"
+    elif begun_with(place) not in ("", NOT_RUN):
+        said = "it had begun and was interrupted"
+    else:
+        return StepResult(name=name, state="waiting")
+    return StepResult(name=name, state="waiting", reason=said, remedy=LATER)
 
 
 def _skipped(results: list[StepResult]) -> list[StepResult]:

@@ -8,7 +8,15 @@ from pathlib import Path
 from discovery.verification.engines import PendingInput, make_engine
 from discovery.verification.flow import write_request
 from discovery.verification.order import planned_steps, waits_for
-from discovery.verification.results import INPUTS, RESULT, SHARED_STEPS, Request, step_directory, write_text
+from discovery.verification.results import (
+    INPUTS,
+    NOT_RUN,
+    RESULT,
+    SHARED_STEPS,
+    Request,
+    step_directory,
+    write_text,
+)
 
 PLAN, README = "plan.json", "README.txt"
 
@@ -62,7 +70,7 @@ def write_inputs(request: Request) -> tuple[WrittenStep, ...]:
         needs: dict[str, str] = {}
         earlier = {step: step_directory(request, step) for step in waits_for(name, planned)}
         if not (directory / RESULT).exists():
-            write_text(directory / INPUTS, json.dumps({"inputs": "written, not run"}) + "\n")
+            write_text(directory / INPUTS, json.dumps({"inputs": NOT_RUN}) + "\n")
             try:
                 engine.write(name, structure, preset, request.options, directory, earlier)
             except PendingInput as open_:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from discovery.verification.engines import StepError
 from discovery.verification.flow import VerificationMaker, write_request
+from discovery.verification.lock import alone
 from discovery.verification.results import Request
 
 if TYPE_CHECKING:
@@ -62,19 +62,6 @@ def watched(tell: Callable[[Event], None] | None) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Keep a second process out: it would empty the directory of the step that this one runs."""
-    import fcntl
-
-    with (directory / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StepError(f"another process is at work in {directory}", "Wait for it, or end it.") from None
-        yield
-
-
-@contextmanager
 def ended_gently() -> Iterator[None]:
     """Let SIGTERM end a run as Ctrl-C does, or the program that a step waits for would run on alone."""
 
@@ -108,7 +95,7 @@ def run_steps(
     from maggma.stores import MemoryStore
 
     directory = Path(request.directory)
-    with _alone(directory), ended_gently(), watched(tell), warnings.catch_warnings():
+    with alone(directory), ended_gently(), watched(tell), warnings.catch_warnings():
         # jobflow changes directories by a function of monty that is on its way out.
         warnings.filterwarnings("ignore", category=FutureWarning, module="jobflow")
         run_locally(

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 RESULT, REQUEST, INPUTS, WRITTEN = "result.json", "request.json", "inputs.json", "written.json"
 VERDICT = "verdict.json"
 
+NOT_RUN = "written, not run"
+"""In place of a hash where inputs were written for somebody else to run."""
+
+LATER = "The same command goes on from there."
+
 ATTEMPTS = "attempt-*"
 """Folders in a step's own for what was done again in another way."""
 

@@ -20,6 +20,7 @@ from candidates.verification import StepState
 from discovery.verification.engines import UNFINISHED, StepError, WalltimeReached
 from discovery.verification.results import (
     INPUTS,
+    LATER,
     RESULT,
     Request,
     StepResult,
@@ -34,7 +35,6 @@ logger = logging.getLogger("discovery.verification")
 """Tells of every step: ``extra`` holds ``step``, ``state``, ``seconds``, ``reason`` and ``candidate``."""
 
 GO_ON = "--no-stop-early goes on, --magnetic drops time reversal."
-LATER = "The same command goes on from there."
 
 
 @dataclass
