@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from discovery.doctor import parts, places, programs
+from discovery.doctor import parts, places, programs, scheduler
 from discovery.doctor.check import Check, Pending
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ def examine(settings: "Settings") -> list[Check]:
         *(Pending(it.name, partial(programs.program, it)) for it in programs.known_programs()),
         Pending("MPI launcher", partial(programs.launcher, settings.mpi_command, default_launcher)),
         Pending("scheduler (SLURM)", programs.scheduler),
+        Pending("queue (squeue, sinfo)", scheduler.queue),
+        Pending("clock of the scheduler", scheduler.clock),
+        Pending("cluster file", scheduler.cluster_file),
     ]
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("Python", _python),

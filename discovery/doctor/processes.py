@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,18 +45,25 @@ class Answer:
         return lines[-1] if lines else ""
 
 
-def ask(command: Sequence[str], files: Sequence[str] = (), seconds: float = PATIENCE) -> Answer:
+def ask(
+    command: Sequence[str],
+    files: Sequence[str] = (),
+    seconds: float = PATIENCE,
+    variables: Mapping[str, str] | None = None,
+) -> Answer:
     """Run a program in an empty directory, without input, and return what it says.
 
     Args:
         command: argument list.
         files: names of files that it may leave in its directory and that are read too.
         seconds: after which it is ended with all its children.
+        variables: of its environment, besides those of this process.
     """
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        **(variables or {}),
     }
     with tempfile.TemporaryDirectory(prefix="discover-doctor-", ignore_cleanup_errors=True) as place:
         # To a file, not a pipe: a child that outlives the program would keep a pipe open.

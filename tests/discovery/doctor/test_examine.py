@@ -20,7 +20,8 @@ NAMES = {
     "cache directory", "candidate store", "clock", "data directory", "databases", "free disk", "irrep",
     "model benchmark", "model discovery", "packages for parities", "packages for remote databases",
     "packages for the review page", "projwfc.x", "pseudopotentials", "pw.x", "pw2wannier90.x",
-    "scheduler (SLURM)", "vasp_ncl", "vasp_std", "wannier90.x", "wt.x",
+    "scheduler (SLURM)", "queue (squeue, sinfo)", "clock of the scheduler", "cluster file", "vasp_ncl",
+    "vasp_std", "wannier90.x", "wt.x",
 }  # fmt: skip
 
 
