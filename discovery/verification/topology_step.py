@@ -6,6 +6,7 @@ from typing import Any
 
 from discovery.verification import plots, quality
 from discovery.verification.engines import StepError
+from discovery.verification.magnetic import with_chern_numbers
 from discovery.verification.plan import WannierPlan
 from discovery.verification.quality import ABOVE
 from discovery.verification.results import VERDICT, Request, StepResult, write_text
@@ -53,6 +54,8 @@ class TopologyMaker(StepMaker):
             top = f"{compared:.2f} eV above E_F"
             notes.append(f"Wannier bands were compared up to {top}, where the frozen window ends.")
         verdict = decide(evidence, functional or None, _provenance(request, places["wannier"]), notes)
+        if request.options.magnetic:
+            verdict = with_chern_numbers(verdict, model, plan.n_occupied)
         write_text(directory / VERDICT, verdict.model_dump_json(indent=2) + "\n")
         if evidence.z2 is not None:
             plots.write_plots(wilson_plots(evidence.z2), directory / plots.WILSON)

@@ -46,6 +46,7 @@ def model(structure: Structure, m: float) -> TightBinding:
     hoppings = plain.hoppings.copy()
     home = (plain.cells == 0).all(axis=1).argmax()
     hoppings[home] += LEVELS * np.eye(4)
+    hoppings[home] += faults().get("exchange", 0.0) * np.kron(np.eye(2), np.diag([1, -1]))
     centres = np.repeat(structure.frac_coords[:1], 4, axis=0)
     return TightBinding(structure.lattice.matrix, plain.cells, hoppings, centres, plain.spin)
 
@@ -123,6 +124,8 @@ class FakeEngine:
             changes["wannier_plan"] = plan_of(
                 structure, tuple(plan["mesh"]), plan["bands"], not plan["magnetic"]
             )
+        if plan["magnetic"]:
+            changes["magnetisation"] = faults().get("exchange", 0.0)
         return StepOutput(eigenvalues=self.bands(step, structure, np.array(plan["k"]), m), **changes)
 
     def bands(self, step: str, structure: Structure, k: np.ndarray, m: float) -> Eigenvalues:
