@@ -40,7 +40,7 @@ class Report:
 
     Attributes:
         sent: candidate, stage, number of the job.
-        held: stages that wait for room in the queue, or that SLURM did not take.
+        held: stages that wait here and will be sent by themselves.
         refused: why the round ended early; empty where it did not.
         remedy: what to do about that.
         damaged: candidate → why its ledger was left out.
@@ -59,7 +59,6 @@ def hand_in(
     path: Path,
     sha256: str,
     jobs: Jobs,
-    anew: Collection[str] = (),
 ) -> Literal["new", "known", "ended"]:
     """Write down what is to be sent for a candidate, unless it is in the queue or has ended already.
 
@@ -69,7 +68,6 @@ def hand_in(
         path: of the cluster file.
         sha256: of the cluster file.
         jobs: what is in the queue.
-        anew: steps that are to be looked at again, whatever has become of them.
 
     Returns:
         ``new``: it is written and held; ``known``: this very request is in the queue; ``ended``: all its
@@ -98,14 +96,12 @@ def hand_in(
                 )
             if active and same:
                 return "known"
-            if same and not anew and all(stage.state == "ended" for stage in before.stages):
+            if same and all(stage.state == "ended" for stage in before.stages):
                 return "ended"
         request = write_request(request)
         stages = stages_of(request, cluster)
         if before is not None and same:
-            stages = tuple(
-                stage if set(anew) & set(stage.steps) else _as_before(stage, before) for stage in stages
-            )
+            stages = tuple(_as_before(stage, before) for stage in stages)
         (directory / script.FOLDER).mkdir(exist_ok=True)
         for stage in stages:
             write_text(script.script_path(directory, stage), script.render(directory, stage, cluster))
@@ -170,7 +166,7 @@ def due(directory: Path, ledger: Submission, jobs: Jobs) -> Due | None:
     """
     before: Stage | None = None
     for place, stage in enumerate(ledger.stages):
-        if stage.state == "held" or (stage.state == "sending" and job_of(ledger, stage, jobs) is None):
+        if stage.state in ("held", "sending"):
             after = ""
             if before is not None and before.state in GOING_ON:
                 job = job_of(ledger, before, jobs)
@@ -219,7 +215,7 @@ def top_up(root: Path, ending: str = "", only: Collection[str] | None = None) ->
                     break
                 sent = send(one.directory, one.stage, one.after)
                 if sent is not None:
-                    in_queue += 1
+                    in_queue += sent.job_id not in jobs
                     jobs[sent.job_id] = slurm.QueueJob(sent.job_id, sent.name, "PENDING", "", 0, "")
                     report.sent.append((one.directory.name, one.stage, sent.job_id))
                 changed = read_ledger(one.directory)
@@ -227,9 +223,18 @@ def top_up(root: Path, ending: str = "", only: Collection[str] | None = None) ->
                     ledgers[one.directory] = changed
         except SubmissionError as error:
             report.refused, report.remedy = error.reason, error.remedy
-        for ledger in ledgers.values():
-            report.held += sum(stage.state in ("held", "sending") for stage in ledger.stages)
+        report.held = sum(_waiting(ledger, jobs) for ledger in ledgers.values())
     return report
+
+
+def _waiting(ledger: Submission, jobs: Jobs) -> int:
+    """Return how many stages will be sent by themselves: those before which no job went away."""
+    waiting = 0
+    for stage in ledger.stages:
+        if stage.state == "cancelled" or (stage.state == "sent" and job_of(ledger, stage, jobs) is None):
+            break
+        waiting += stage.state in ("held", "sending")
+    return waiting
 
 
 def _in_order(ledgers: Mapping[Path, Submission], jobs: Jobs) -> Iterator[Due]:

@@ -47,7 +47,7 @@ def render(directory: Path, stage: Stage, cluster: "Cluster") -> str:
     environment.filters["quote"] = lambda value: shlex.quote(str(value))
     asked = stage.resources
     # A program that can stop by itself does so before the signal comes, and that may come early.
-    early = min(EARLY, (asked.seconds - cluster.margin) // 4)
+    early = min(EARLY, (asked.seconds - cluster.margin) // 10)
     return environment.get_template("job.sh.j2").render(
         asked=asked,
         candidate=directory.name,

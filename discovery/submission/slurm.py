@@ -130,6 +130,7 @@ def cancel(numbers: Sequence[str]) -> None:
     """Take jobs out of the queue, and end those that run; numbers it does not know any more do not matter.
 
     Raises:
+        Refused: one of them is not ours.
         Unanswered: SLURM could not be reached.
     """
     if numbers:

@@ -89,29 +89,30 @@ def work(
         return Worked("idle", stage)
     if until is not None:
         os.environ[DEADLINE] = f"{until:.0f}"
-    ended = 0
+    ended, stopped = 0, False
 
     def listen(event: Event) -> None:
-        nonlocal ended
+        nonlocal ended, stopped
         if tell is not None:
             tell(event)
         if event.state == "waiting":  # the engine has stopped it; what comes next would have no time either
             raise _Over
         ended += event.state in ("done", "stopped", "failed") and not event.kept
+        stopped |= event.state == "stopped"
 
     try:
         with _signalled():
             run_steps(request, listen, tuple(step for step in planned if step in steps))
+            following = planned[planned.index(stage.steps[-1]) + 1 :] if stage else ()
+            if stopped and following:  # all of it is skipped: no need to queue for that
+                run_steps(request, None, following)
     except _Over:
         if stage is None:
             return Worked("walltime")
         again = _again(directory, stage.name, request, progress=ended > 0, say=say)
         return Worked("walltime", again=again)
     if stage is not None:
-        with locked(directory):
-            ledger = read_ledger(directory)
-            if ledger is not None:
-                write_ledger(directory, ledger.changed(stage.name, state="ended", reason=""))
+        _end(directory, stage, with_following=stopped, say=say)
         _go_on(directory, say)
     return Worked("ended")
 
@@ -172,6 +173,24 @@ def _claim(directory: Path, say: Say) -> Stage | str | None:
         return ledger.stage(stage.name)
 
 
+def _end(directory: Path, stage: Stage, with_following: bool, say: Say) -> None:
+    """Note that a stage has ended, or that all have, and take the jobs of the others out of the queue."""
+    with locked(directory):
+        ledger = read_ledger(directory)
+        if ledger is None:
+            return
+        place = [one.name for one in ledger.stages].index(stage.name)
+        ending = ledger.stages[place:] if with_following else ledger.stages[place : place + 1]
+        waiting = [one.job_id for one in ending[1:] if one.state == "sent"]
+        for one in ending:
+            ledger = ledger.changed(one.name, state="ended", reason="")
+        write_ledger(directory, ledger)
+    try:
+        slurm.cancel(waiting)
+    except SubmissionError as error:  # they will find that there is nothing to do
+        say(error.reason)
+
+
 def _put_back(
     directory: Path, ledger: Submission, stage: Stage, earlier: Sequence[Stage], say: Say
 ) -> Submission:
@@ -207,7 +226,8 @@ def _again(directory: Path, name: str, request: Request, progress: bool, say: Sa
         stage = ledger.stage(name)
         count = 1 if progress else stage.walltimes + 1
         if count >= ledger.max_attempts:
-            reason = f"the walltime of {stage.resources.walltime} was reached {count} times"
+            often = "once" if count == 1 else f"{count} times"
+            reason = f"the walltime of {stage.resources.walltime} was reached {often}"
             write_ledger(directory, ledger.changed(name, state="failed", walltimes=count, reason=reason))
             remedy = f"Ask for more in {ledger.cluster}, then discover retry {ledger.candidate}."
             _fail(directory, stage.steps, reason, remedy)
