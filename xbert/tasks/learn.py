@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -111,7 +112,8 @@ def train_fold(
     given = task.training.model_dump(exclude={"loss"})
     given |= {name: value for name, value in chosen.items() if value is not None}
     # Three digits are enough for a class, not for an energy.
-    schedule = Schedule(**given, seed=settings.seed, bfloat16=not regression)
+    ema = _memory(given["epochs"] * math.ceil(len(part.train) / given["batch_size"]))
+    schedule = Schedule(**given, ema=ema, seed=settings.seed, bfloat16=not regression)
     loss = regression_loss(scale.forward(values), task.training.loss, device) if regression else None
     loss = loss or class_loss(values, device)
     what = f"{protocol.by} fold {k}"
@@ -180,6 +182,11 @@ def class_loss(shares: np.ndarray, device: str) -> "Callable[[dict[str, Tensor],
         return F.cross_entropy(outputs[HEAD], targets[torch.from_numpy(rows).to(device)])
 
     return loss
+
+
+def _memory(steps: int) -> float:
+    """Return the decay of averaged weights that forgets a start: long for long trainings, short for short."""
+    return min(0.998, 1.0 - 20.0 / max(steps, 40))
 
 
 def held_out_digest(data: TaskData, part: Fold) -> str:
