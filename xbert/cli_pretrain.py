@@ -147,7 +147,7 @@ def embed(
     structures: Annotated[Path, typer.Option(help="Crystal table (Parquet).", exists=True, dir_okay=False)],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Vectors by id (Parquet).", exists=True, dir_okay=False),
+        typer.Option("-o", "--output", help="Vectors by id (Parquet).", dir_okay=False),
     ] = None,
     tsne: Annotated[
         Path | None, typer.Option(help="Draw them by t-SNE, coloured by crystal system (PNG, SVG or PDF).")
@@ -201,9 +201,9 @@ def embed(
 
 def _network(model: str, device: str) -> "tuple[XBERT, bool]":
     from xbert.checkpoint import load_model, locate
-    from xbert.trunk import TRUNK, read_trunk
+    from xbert.trunk import TRUNK_DESCRIPTION, read_trunk
 
-    if (Path(model) / TRUNK).is_file():
+    if (Path(model) / TRUNK_DESCRIPTION).is_file():
         return read_trunk(Path(model))[0].to(device), True
     return load_model(locate(model))[0][0].to(device), False
 

@@ -1,4 +1,4 @@
-"""Pretrained trunks on disk: safetensors and JSON, and how another model starts from one."""
+"""Pretrained trunks on disk, as safetensors and JSON, and how another model starts from one."""
 
 import json
 from dataclasses import dataclass, field
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from xbert.model import XBERT
 
-TRUNK = "trunk.safetensors"
 TRUNK_DESCRIPTION = "trunk.json"
 FORMAT = 1
 
@@ -43,8 +42,8 @@ def save_trunk(directory: Path, model: "XBERT", description: TrunkDescription) -
 
     directory.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().contiguous().cpu() for name, value in model.state_dict().items()}
-    save_file(tensors, directory / TRUNK)
-    (directory / TRUNK).chmod(0o644)  # safetensors writes for its owner alone
+    save_file(tensors, directory / WEIGHTS)
+    (directory / WEIGHTS).chmod(0o644)  # safetensors writes for its owner alone
     text = json.dumps(vars(description), indent=1, ensure_ascii=False)
     (directory / TRUNK_DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 
@@ -74,8 +73,10 @@ def read_trunk(directory: Path) -> "tuple[XBERT, TrunkDescription]":
 def load_trunk(model: "nn.Module", directory: Path) -> list[str]:
     """Give ``model`` every pretrained tensor that fits by name and shape; its heads stay as they are.
 
+    Where the model goes without some tokens, their rows of the position vectors are left out.
+
     Args:
-        model: an XBERT, of whatever heads and encoder.
+        model: an XBERT of whatever heads and encoder, or a module with parts of one; changed in place.
         directory: what ``xbert pretrain -o`` wrote, or the directory of a model (its first member is taken).
 
     Returns:
@@ -84,32 +85,36 @@ def load_trunk(model: "nn.Module", directory: Path) -> list[str]:
     Raises:
         CheckpointError: there are no weights, or none that fits.
     """
-    import torch
+    from xbert.model import TOKENS, XBERTConfig
 
-    own = model.state_dict()
     given = _tensors(directory)
+    config = getattr(model, "config", None)
+    if isinstance(config, XBERTConfig) and len(given.get("position", ())) == len(TOKENS):
+        given["position"] = given["position"][[TOKENS.index(token) for token in config.kept_tokens]]
+    own = model.state_dict()
     fitting = {
         name: value.to(own[name].dtype)
         for name, value in given.items()
         if name in own and own[name].shape == value.shape and not name.startswith("heads.")
     }
-    if not fitting:
+    if not any(value.ndim > 1 for value in fitting.values()):
         raise CheckpointError(
-            f"no tensor of {directory} fits the model; pretrain with the same --width, --layers and --encoder"
+            f"no matrix of {directory} has the name and shape of one in this model; "
+            "pretrain with the same width, layers and encoder"
         )
-    with torch.no_grad():
-        model.load_state_dict(own | fitting)
+    model.load_state_dict(own | fitting)
     return sorted(fitting)
 
 
 def _tensors(directory: Path) -> "dict[str, Tensor]":
+    """Read the weights of a trunk, or of the first member of a model."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        if (directory / TRUNK).is_file():
-            return load_file(directory / TRUNK)
-        members = load_file(directory / WEIGHTS)
+        tensors = load_file(directory / WEIGHTS)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"no pretrained weights in {directory}: {error}") from error
-    return {name.removeprefix("0."): value for name, value in members.items() if name.startswith("0.")}
+        raise CheckpointError(f"{directory} holds no weights to start from: {error}") from error
+    if (directory / TRUNK_DESCRIPTION).is_file():
+        return tensors
+    return {name.removeprefix("0."): value for name, value in tensors.items() if name.startswith("0.")}
