@@ -29,6 +29,7 @@ def collect(ids: Ids = None, root: Root = None) -> None:
     from discovery.settings import get_settings
     from discovery.submission import SubmissionError
     from discovery.submission.collect import collect_into
+    from discovery.submission.jobflow_remote import fetch
     from discovery.submission.status import find_directories
 
     place = folder(root)
@@ -41,7 +42,7 @@ def collect(ids: Ids = None, root: Root = None) -> None:
     found: list[Collected] = []
     try:
         store = Store(get_settings().resolved_store_url)
-        for one in collect_into(store, directories):
+        for one in collect_into(store, directories, fetch):
             found.append(one)
             _tell(one)
     except StoreError as error:

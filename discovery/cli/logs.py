@@ -71,16 +71,16 @@ def _say(path: Path, lines: Sequence[str]) -> None:
 def _follow(directory: Path, step: str | None) -> None:
     from candidates.report.typeset import plain
     from discovery.submission.logs import find_logs, follow
-    from discovery.submission.queues import jobs_of
+    from discovery.submission.queues import ask_queues
     from discovery.submission.standing import ACTIVE
-    from discovery.submission.status import standing
+    from discovery.submission.status import standings
 
     def files() -> list[Path]:
         found = find_logs(directory, step)
         return [path for path in (*found.outputs[:1], found.job) if path is not None]
 
     def goes_on() -> bool:
-        row = standing(directory, jobs_of([directory]).jobs)
+        row = standings([directory], ask_queues([directory]))[0]
         return row.state in ACTIVE
 
     spoken: Path | None = None

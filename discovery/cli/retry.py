@@ -71,7 +71,7 @@ def _send(again: "Again") -> bool:
     """Hand it over again and return whether it has not failed."""
     from discovery.submission.retry import resend
 
-    if again.backend == "slurm":
+    if again.backend != "local":
         for _, stage, number in resend(again.directory):
             typer.echo(f"{again.directory.name}  job {number}: {stage}")
         return True

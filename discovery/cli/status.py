@@ -83,14 +83,14 @@ def folder(root: Path | None) -> Path:
 def look(root: Path, ids: list[str]) -> list["Standing"]:
     """Return where verifications stand, with the queue asked once, or leave with a refusal."""
     from discovery.submission import SubmissionError
-    from discovery.submission.queues import jobs_of
+    from discovery.submission.queues import ask_queues
     from discovery.submission.status import find_directories, standings
 
     try:
         directories = find_directories(root, ids)
     except SubmissionError as error:
         refuse(error.reason, error.remedy)
-    asked = jobs_of(directories)
+    asked = ask_queues(directories)
     for line in asked.silent:
         typer.secho(line, fg="yellow", err=True)
-    return standings(directories, asked.jobs)
+    return standings(directories, asked)

@@ -58,7 +58,21 @@ def cancel(directories: Sequence[Path]) -> list[Cancelled]:
             numbers += its
             found += [Cancelled(directory.name, "slurm", its)] if its or changed else []
     slurm.cancel(numbers)
-    return found
+    return found + _stop_flows([d for d, it in ledgers.items() if it and it.backend == "jobflow-remote"])
+
+
+def _stop_flows(directories: Sequence[Path]) -> list[Cancelled]:
+    from discovery.submission.jobflow_remote import stop
+    from discovery.submission.queues import ask_queues
+    from discovery.submission.standing import ACTIVE
+    from discovery.submission.status import standings
+
+    asked = ask_queues(directories)
+    if asked.silent:
+        raise SubmissionError(asked.silent[0], "Try again when it does.")
+    rows = {Path(row.directory): row for row in standings(directories, asked) if row.state in ACTIVE}
+    stop(list(rows))
+    return [Cancelled(row.candidate, "jobflow-remote", (row.queue,)) for row in rows.values()]
 
 
 def _write_down(directory: Path) -> tuple[set[str], bool]:

@@ -1,6 +1,6 @@
 """Bring finished verifications from their directories into the candidate store, as often as one likes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -39,21 +39,27 @@ class Collected:
     remedy: str = ""
 
 
-def collect_into(store: "Store", directories: Sequence[Path]) -> Iterator[Collected]:
+Fetch = Callable[[Path], "Verification | None"]
+
+
+def collect_into(
+    store: "Store", directories: Sequence[Path], fetch: Fetch | None = None
+) -> Iterator[Collected]:
     """Store every verification that is over and say what became of each; a damaged one stops no other.
 
     Args:
         store: where to.
         directories: of candidates.
+        fetch: returns the record of a directory whose results are elsewhere, or None.
 
     Raises:
         StoreError: the store cannot be read or written; what came before is stored.
     """
     for directory in directories:
-        yield _collected(store, directory)
+        yield _collected(store, directory, fetch)
 
 
-def _collected(store: "Store", directory: Path) -> Collected:
+def _collected(store: "Store", directory: Path, fetch: Fetch | None) -> Collected:
     from candidates.verifications import update_verification
 
     name = ""
@@ -63,28 +69,25 @@ def _collected(store: "Store", directory: Path) -> Collected:
         if steps.damaged:
             step, reason = next(iter(steps.damaged.items()))
             raise StepError(reason, f"`discover retry {directory.name} --from {step}` computes it again.")
-        if not steps.over:
+        far = fetch(directory) if fetch is not None and not steps.over else None
+        if not steps.over and far is None:
             return Collected(directory.name, name)
         record: list[Verification] = []
 
         def read() -> "Verification":
-            record.append(_read(directory))
+            record.append(far or _read(directory))
             return record[-1]
 
         change = update_verification(store, read)
     except StepError as error:
         return Collected(directory.name, name, "unreadable", reason=error.reason, remedy=error.remedy)
     last = record[-1]
-    ended = steps.stopped or steps.failed
-    return Collected(
-        directory.name,
-        name,
-        change,
-        last.state,
-        last.verdict.topology if last.verdict else "",
-        f"{ended[0]}: {ended[1].reason}" if ended and not last.verdict else "",
-        ended[1].remedy if ended and not last.verdict else "",
-    )
+    ended = next((s for s in last.steps if s.state in ("stopped", "failed")), None)
+    if last.verdict is not None or ended is None:
+        topology = last.verdict.topology if last.verdict else ""
+        return Collected(directory.name, name, change, last.state, topology)
+    reason = f"{ended.name}: {ended.reason}"
+    return Collected(directory.name, name, change, last.state, reason=reason, remedy=ended.remedy)
 
 
 def _read(directory: Path) -> "Verification":

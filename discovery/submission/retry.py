@@ -6,7 +6,7 @@ from pathlib import Path
 
 from discovery.submission import SubmissionError
 from discovery.submission.ledger import Submission, locked, read_ledger, write_ledger
-from discovery.submission.status import standing
+from discovery.submission.status import standings
 from discovery.submission.status_steps import Steps, read_steps
 from discovery.verification.order import used_by
 from discovery.verification.results import INPUTS, RESULT, step_directory
@@ -48,13 +48,13 @@ def prepare(directory: Path, step: str | None = None) -> Again:
         SubmissionError: it is at work or in a queue, there is no such step, or nothing to do again.
         StepError: its request or ledger cannot be read.
     """
-    from discovery.submission.queues import jobs_of
+    from discovery.submission.queues import ask_queues
 
     steps = read_steps(directory)
     if step is not None and step not in steps.planned:
         raise SubmissionError(f"{directory.name} has no step {step!r}", f"It has {', '.join(steps.planned)}.")
-    asked = jobs_of([directory])
-    row = standing(directory, asked.jobs)
+    asked = ask_queues([directory])
+    (row,) = standings([directory], asked)
     if asked.silent:
         raise SubmissionError(asked.silent[0], "Try again when it does: its jobs may be at work.")
     if row.state in ("queued", "running", "held"):
@@ -107,7 +107,7 @@ def _held(ledger: Submission, steps: Steps) -> Submission:
 
 
 def resend(directory: Path) -> list[tuple[str, str, str]]:
-    """Send what `prepare` left to do to SLURM, with the resources that its cluster file gives by now.
+    """Send what `prepare` left to do to its queue, with the resources that its cluster file gives by now.
 
     Returns:
         Candidate, stage and number of each job that was sent; none where the queue is full.
@@ -119,6 +119,7 @@ def resend(directory: Path) -> list[tuple[str, str, str]]:
     from discovery.submission import slurm
     from discovery.submission.cluster import load_cluster
     from discovery.submission.handover import hand_in, top_up
+    from discovery.submission.jobflow_remote import submit
 
     ledger = read_ledger(directory)
     if ledger is None:
@@ -128,6 +129,10 @@ def resend(directory: Path) -> list[tuple[str, str, str]]:
     cluster, path, sha256 = load_cluster(Path(ledger.cluster))
     request = read_steps(directory).request
     request = request.model_copy(update={"directory": str(directory.resolve())})
+    if ledger.backend == "jobflow-remote":
+        submit(request, cluster, path, sha256, again=True)
+        flow = read_ledger(directory)
+        return [(directory.name, "Flow", flow.flow if flow else "")]
     hand_in(request, cluster, path, sha256, slurm.queue())
     report = top_up(directory.resolve().parent, only={directory.name})
     if report.refused:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from discovery.submission import SubmissionError, status_slurm
+from discovery.submission import SubmissionError, status_remote, status_slurm
 from discovery.submission.ledger import (
     Submission,
     candidate_directories,
@@ -21,18 +21,26 @@ from discovery.submission.status_steps import Steps, read_steps
 from discovery.verification.engines import StepError
 
 if TYPE_CHECKING:
+    from discovery.submission.jobflow_remote import RemoteFlow
+    from discovery.submission.queues import Asked
     from discovery.submission.slurm import QueueJob
 
 LOCAL_LOCK = ".lock"
 
 
-def standing(directory: Path, jobs: Mapping[str, "QueueJob"] | None, now: float | None = None) -> Standing:
+def standing(
+    directory: Path,
+    jobs: Mapping[str, "QueueJob"] | None,
+    now: float | None = None,
+    flows: Mapping[str, "RemoteFlow"] | None = None,
+) -> Standing:
     """Return where the verification in a directory stands; a damaged one is a state, not an error.
 
     Args:
         directory: of a candidate.
         jobs: number and name of a job → what the queue says; None where the queue could not be asked.
         now: seconds since the epoch; the present without it.
+        flows: number of a Flow → what jobflow-remote says of it; None where it could not be asked.
     """
     now = time.time() if now is None else now
     try:
@@ -47,7 +55,7 @@ def standing(directory: Path, jobs: Mapping[str, "QueueJob"] | None, now: float 
             remedy=error.remedy,
             directory=str(directory),
         )
-    state, facts = _stand(directory, steps, ledger, jobs, now)
+    state, facts = _stand(directory, steps, ledger, jobs, now, flows)
     failed = steps.failed
     if failed and "error" not in facts:
         facts |= {"error": f"{failed[0]}: {one_line(failed[1].reason)}", "remedy": failed[1].remedy}
@@ -69,6 +77,7 @@ def _stand(
     ledger: Submission | None,
     jobs: Mapping[str, "QueueJob"] | None,
     now: float,
+    flows: Mapping[str, "RemoteFlow"] | None,
 ) -> tuple[State, Facts]:
     if steps.damaged:
         name, reason = next(iter(steps.damaged.items()))
@@ -81,7 +90,7 @@ def _stand(
         return _local(directory, steps, running)
     if ledger.backend == "slurm":
         return status_slurm.stands(ledger, steps, jobs, running, now)
-    return "queued", {"queue": ledger.flow} | running
+    return status_remote.stands(ledger, directory, flows, running)
 
 
 def _over(steps: Steps) -> tuple[State, Facts]:
@@ -123,11 +132,9 @@ def at_work(directory: Path) -> bool:
     return False
 
 
-def standings(
-    directories: Iterable[Path], jobs: Mapping[str, "QueueJob"] | None, now: float | None = None
-) -> list[Standing]:
-    """Return where each of these directories stands."""
-    return [standing(directory, jobs, now) for directory in directories]
+def standings(directories: Iterable[Path], asked: "Asked", now: float | None = None) -> list[Standing]:
+    """Return where each of these directories stands, by what the queues said."""
+    return [standing(directory, asked.jobs, now, asked.flows) for directory in directories]
 
 
 def find_directories(root: Path, wanted: Sequence[str]) -> list[Path]:
