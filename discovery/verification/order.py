@@ -57,6 +57,11 @@ def used_by(step: str, planned: tuple[str, ...]) -> tuple[str, ...]:
     return _before(step, planned, NEEDS, USES)
 
 
+def needed_for(step: str, planned: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the steps without which there is no result of a step, itself the last."""
+    return (*_before(step, planned, NEEDS), step)
+
+
 def _before(step: str, planned: tuple[str, ...], *links: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     if step == "verdict":
         return planned[: planned.index("verdict")]

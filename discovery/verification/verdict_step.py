@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from discovery.verification import plots
+from discovery.verification.order import needed_for
 from discovery.verification.results import VERDICT, Request, StepResult, write_text
 from discovery.verification.steps import StepMaker, directories
 
@@ -42,7 +43,7 @@ class VerdictMaker(StepMaker):
                 plots.read_parities(places["check"]) if "check" in places else None,
             )
         if verdict is None:
-            first = next((r for r in previous if r.state in ("failed", "stopped")), None)
+            first = _decisive(previous)
             changes["reason"] = f"no verdict: {first.name}: {first.reason}" if first else "no verdict"
             changes["state"] = "skipped"
         else:
@@ -57,3 +58,11 @@ def _read_verdict(directory: Path) -> "Verdict":
     from candidates.records import Verdict
 
     return Verdict.model_validate_json((directory / VERDICT).read_text(encoding="utf-8"))
+
+
+def _decisive(previous: Sequence[StepResult]) -> StepResult | None:
+    """Return the step for which there is no verdict; others that failed are only missed."""
+    needed = needed_for("topology", tuple(result.name for result in previous))
+    ended = [r for r in previous if r.state == "stopped" or (r.state == "failed" and r.name in needed)]
+    waiting = [r for r in previous if r.state == "waiting" and r.name in needed]
+    return next(iter([*ended, *waiting]), None)
