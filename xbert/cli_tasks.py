@@ -190,8 +190,9 @@ def evaluate(
         with bars() as show:
             protocol = Protocol.model_validate(description.protocol)
             vectors = getattr(getattr(network, "graph", None), "needs_vectors", False)
+            place = cache or _cache_beside(model)
             crystals = load(
-                record, protocol, directory, cache or model / "cache", description.limit, vectors, workers,
+                record, protocol, directory, place, description.limit, vectors, workers,
                 lambda done, total: show("features", done, total, ""),
             )  # fmt: skip
         scores = score_again(model, crystals, directory, chosen)
@@ -381,6 +382,12 @@ def _directory(name: str, data: Path | None) -> Path:
     if name in task_names():
         raise TaskError(f"the task {name} needs --data, the directory of its files (xbert tasks {name})")
     return Path(name).parent
+
+
+def _cache_beside(model: Path) -> Path:
+    """Return where ``finetune -o DIR`` left features for ``DIR/PROTOCOL/fold-K``."""
+    given = model.resolve().parents[1] / "cache"
+    return given if given.is_dir() else model / "cache"
 
 
 def _tell_refused(crystals: "TaskData") -> None:

@@ -79,7 +79,9 @@ def test_a_download_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     import httpx
 
     content = b"the data set"
-    client = httpx.Client(transport=httpx.MockTransport(lambda _request: httpx.Response(200, content=content)))
+    client = httpx.Client(
+        transport=httpx.MockTransport(lambda _request: httpx.Response(200, content=content))
+    )
     monkeypatch.setattr(httpx, "stream", client.stream)
     task = read_task(KEY)
     with pytest.raises(TaskError, match="sha256"):

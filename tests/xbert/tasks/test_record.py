@@ -44,9 +44,7 @@ def test_a_file_is_named_by_its_stem(folder: Path) -> None:
         ("title: Volume", "title: [Volume", "is not YAML"),
     ],
 )
-def test_a_wrong_record_is_refused_with_file_and_key(
-    folder: Path, old: str, new: str, message: str
-) -> None:
+def test_a_wrong_record_is_refused_with_file_and_key(folder: Path, old: str, new: str, message: str) -> None:
     path = folder / "volume.yaml"
     text = path.read_text()
     assert old in text

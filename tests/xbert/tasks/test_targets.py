@@ -21,7 +21,9 @@ def _write(folder: Path, **columns) -> None:
 
 def test_numbers_are_read_and_rows_without_one_left_out(tmp_path: Path) -> None:
     _write(tmp_path, id=["a", "b", "c"], first=[None, 2.0, None], second=[1.0, 5.0, float("nan")])
-    targets = read_targets(_task("regression", {"file": "t.parquet", "column": ["first", "second"]}), tmp_path)
+    targets = read_targets(
+        _task("regression", {"file": "t.parquet", "column": ["first", "second"]}), tmp_path
+    )
     assert targets.ids == ["a", "b"]
     np.testing.assert_array_equal(targets.values, [1.0, 2.0])
 
@@ -40,7 +42,12 @@ def test_words_of_several_columns_vote_and_share(tmp_path: Path) -> None:
 
 def test_cuts_make_classes_of_numbers(tmp_path: Path) -> None:
     _write(tmp_path, id=["a", "b", "c", "d"], gap=[0.0, 0.5, 3.0, None])
-    target = {"file": "t.parquet", "column": "gap", "classes": ["metal", "narrow", "wide"], "cuts": [0.0, 1.0]}
+    target = {
+        "file": "t.parquet",
+        "column": "gap",
+        "classes": ["metal", "narrow", "wide"],
+        "cuts": [0.0, 1.0],
+    }
     targets = read_targets(_task("classification", target), tmp_path)
     assert targets.values.argmax(1).tolist() == [0, 1, 2]
 

@@ -1,0 +1,115 @@
+"""The commands as a user gives them, on the crystals that come with the package."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from xbert.cli import app
+
+SMALL = ["--width", "16", "--layers", "1", "--heads", "2", "--device", "cpu", "--workers", "1"]
+
+
+def _xbert(*arguments: str | Path, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.fixture
+def gaps(tmp_path: Path) -> Path:
+    """A task of one's own: measured gaps of the bundled crystals."""
+    from discovery.databases.starter import load
+
+    table = load()
+    known = np.array([g is not None for g in table.arrow["band_gap"].to_pylist()])
+    table = table.take(np.flatnonzero(known)[:48])
+    table.keep([]).write_parquet(tmp_path / "starter.parquet")
+    gap = table.arrow["band_gap"].to_pylist()
+    rows = "\n".join(f"{id_},{value}" for id_, value in zip(table.ids, gap, strict=True))
+    (tmp_path / "gaps.csv").write_text(f"id,gap\n{rows}\n")
+    record = tmp_path / "gap.yaml"
+    record.write_text(
+        "title: Measured gap\nkind: regression\nstructures: {file: starter.parquet}\n"
+        "target: {file: gaps.csv, column: gap, unit: eV}\nprotocol: {by: formula, folds: 2}\n"
+        "training: {epochs: 1}\n"
+    )
+    return record
+
+
+def test_tasks_are_listed_and_shown() -> None:
+    assert "topoA" in _xbert("tasks")
+    assert "arsenal" in _xbert("tasks", "topoA")
+    names = [record["name"] for record in json.loads(_xbert("tasks", "--json"))]
+    assert "matbench_phonons" in names
+    assert "give a YAML file or one of" in _xbert("tasks", "nothing", code=1)
+    assert "--data" in _xbert("tasks", "matbench_phonons", "--download", code=2)
+
+
+def test_a_task_of_ones_own_is_learnt_scored_again_and_started_from(gaps: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    _xbert("finetune", "--task", gaps, *SMALL, "-o", out)
+    scores = json.loads((out / "scores.json").read_text())["protocols"]["formula"]
+    model = out / "formula" / "fold-0"
+    result = CliRunner().invoke(app, ["evaluate", str(model), "--task", str(gaps), "--device", "cpu"])
+    again = json.loads(result.stdout)
+    assert again["mae"] == pytest.approx(scores["folds"]["0"]["mae"])
+    _xbert("finetune", "--task", gaps, *SMALL, "--init", model, "--only-fold", "1", "-o", tmp_path / "next")
+    assert list(
+        json.loads((tmp_path / "next" / "scores.json").read_text())["protocols"]["formula"]["folds"]
+    ) == ["1"]
+
+
+def test_the_ablation_table_is_one_command(gaps: Path, tmp_path: Path) -> None:
+    output = _xbert(
+        "ablate", "--task", gaps, *SMALL, "--only-fold", "0", "--only", "gnn", "-o", tmp_path / "a"
+    )
+    assert "| without GNN |" in output
+    assert "| GNN alone |" in output
+    assert "| XBERT |" not in output
+
+
+def test_the_curves_are_one_command(gaps: Path, tmp_path: Path) -> None:
+    _xbert("curves", "--task", gaps, *SMALL, "--limit", "20", "-o", tmp_path / "c")
+    assert (tmp_path / "c" / "curves.png").stat().st_size > 10_000
+
+
+def test_parts_can_be_taken_away_and_the_encoder_left_alone(gaps: Path, tmp_path: Path) -> None:
+    _xbert("finetune", "--task", gaps, *SMALL, "--ablate", "graph", "--only-fold", "0", "-o", tmp_path / "a")
+    model = json.loads((tmp_path / "a" / "formula" / "fold-0" / "model.json").read_text())
+    assert model["config"]["ablated"] == ["graph"]
+    _xbert("finetune", "--task", gaps, "--model", "graph alone", "--only-fold", "0", "-o", tmp_path / "b")
+    assert (
+        json.loads((tmp_path / "b" / "formula" / "fold-0" / "model.json").read_text())["kind"]
+        == "graph alone"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--task", "topoA"], 1, "needs --data"),
+        (["--task", "nothing.yaml"], 1, "no task"),
+        (["--task", "topoA", "--encoder", "magic"], 2, "no graph encoder 'magic'"),
+        (["--task", "topoA", "--model", "forest"], 2, "no model 'forest'"),
+        (["--task", "topoA", "--ablate", "spin"], 2, "nothing called 'spin'"),
+        (["--task", "topoA", "--width", "10", "--heads", "4"], 2, "not a multiple"),
+        ([], 2, "give --task NAME"),
+    ],
+)
+def test_what_does_not_fit_is_refused(arguments: list[str], code: int, message: str, tmp_path: Path) -> None:
+    assert message in _xbert("finetune", *arguments, "-o", tmp_path / "out", code=code)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["topoA", "topo3-all", "is-metal", "megnet-e-form", "mp20-gap", "perovskites", "3dsc"]
+)
+def test_the_tasks_of_the_paper_run_on_the_real_data(shared: Path, tmp_path: Path, name: str) -> None:
+    arguments = ["--data", shared / "data", "--limit", "60", "--epochs", "1", "--only-fold", "0"]
+    _xbert("finetune", "--task", name, *arguments, *SMALL, "-o", tmp_path)
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    (result,) = scores["protocols"].values()
+    assert result["folds"]["0"]["n"] >= 3
