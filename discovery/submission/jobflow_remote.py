@@ -5,6 +5,7 @@ of a candidate holds the number of its Flow only: jobflow-remote keeps the rest.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from discovery.submission.resources import Resources
 
 INSTALL = "pip install 'xbert-discovery[jobflow-remote]'"
+BROKEN = ("FAILED", "REMOTE_ERROR")
+"""States of jobs that jobflow-remote does not go on with by itself."""
+
 RECORD, VERIFICATION = "record", "verification.json"
 
 
@@ -220,7 +224,7 @@ def _manager_config(asked: "Resources", worker: str, scheduler: str) -> dict[str
 
 
 def ask_flows(ids: Sequence[str]) -> dict[str, RemoteFlow]:
-    """Return the Flows of these numbers that the database has, in two queries.
+    """Return the Flows of these numbers that the database has, in one query.
 
     Raises:
         SubmissionError: it cannot be asked.
@@ -230,24 +234,23 @@ def ask_flows(ids: Sequence[str]) -> dict[str, RemoteFlow]:
 
 
 def _flows(controller: Any, ids: Sequence[str]) -> dict[str, RemoteFlow]:
-    from jobflow_remote.jobs.state import JobState
-
     if not ids:
         return {}
-    failed = (JobState.FAILED, JobState.REMOTE_ERROR)
-    errors = {}
-    for info in controller.get_jobs_info(flow_ids=list(ids), states=list(failed)):
-        said = info.error or (info.remote.error if info.remote else "") or ""
-        errors[info.uuid] = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
-    found = {}
-    for info in controller.get_flows_info(flow_ids=list(ids)):
-        rows = zip(info.job_names, info.db_ids, info.job_ids, info.job_states, strict=True)
-        jobs = {
-            name: RemoteJob(str(number), uuid, state.value, errors.get(uuid, ""))
-            for name, number, uuid, state in rows
-        }
-        found[info.flow_id] = RemoteFlow(info.flow_id, jobs)
-    return found
+    # Jobs, not Flows: what jobflow-remote asks of Flows with their jobs goes through its whole database.
+    found: dict[str, dict[str, RemoteJob]] = {}
+    for info in sorted(controller.get_jobs_info(flow_ids=list(ids)), key=lambda info: _number(info.db_id)):
+        failed = info.state.value in BROKEN
+        said = (info.error or info.remote.error or "") if failed else ""
+        error = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
+        job = RemoteJob(str(info.db_id), info.uuid, info.state.value, error)
+        for flow in {*(info.hosts or ())} & {*ids}:
+            found.setdefault(flow, {})[info.name] = job
+    return {id: RemoteFlow(id, jobs) for id, jobs in found.items()}
+
+
+def _number(id: str) -> int:
+    """Return the number at the end of a job's id, which may have a prefix."""
+    return int(re.sub(r"^.*\D", "", id) or 0)
 
 
 def stop(directories: Sequence[Path]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from discovery.submission.jobflow_remote import BROKEN
 from discovery.submission.ledger import Submission
 from discovery.submission.standing import Facts, State, lost, one_line
 
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from discovery.submission.jobflow_remote import RemoteFlow
 
 AT_WORK = ("RUNNING", "BATCH_RUNNING", "RUN_FINISHED", "DOWNLOADED")
-BROKEN = ("FAILED", "REMOTE_ERROR")
 TAKEN_BACK = ("USER_STOPPED", "STOPPED", "PAUSED")
 """States of jobs in jobflow-remote 1.0, ``jobflow_remote.jobs.state.JobState``."""
 
