@@ -194,7 +194,7 @@ def top_up(root: Path, ending: str = "", only: Collection[str] | None = None) ->
     Raises:
         SubmissionError: the queue cannot be asked, or the root cannot be written to.
     """
-    report = Report()
+    report, root = Report(), root.resolve()
     with locked(root):
         jobs = dict(slurm.queue())
         in_queue = sum(job.name.startswith(PREFIX) and job.id != ending for job in jobs.values())
@@ -272,6 +272,7 @@ def send(directory: Path, name: str, after: str = "") -> Sent | None:
         Refused: SLURM does not take it; it is held, with the reason.
         Unanswered: SLURM is away, or went silent; the next call finds out.
     """
+    directory = directory.resolve()
     with locked(directory) as lock:
         ledger = read_ledger(directory)
         if ledger is None:

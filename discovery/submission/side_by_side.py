@@ -1,10 +1,12 @@
 """Several verifications at once on this machine, each in a process of its own."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +16,9 @@ from discovery.verification.engines import StepError
 from discovery.verification.flow import write_request
 from discovery.verification.local import Event, ended_gently
 from discovery.verification.results import Request
+
+LISTEN = 5.0
+"""Seconds for which what a process has said is read after its end."""
 
 Told = Callable[[Request, Event], None]
 
@@ -64,7 +69,8 @@ class _Processes:
         with self._lock:
             self.over = True
             for process in self._all:
-                process.terminate()
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)  # with programs that it has not in its own hand
 
 
 def run(requests: Sequence[Request], jobs: int, told: Told) -> Iterator[Ended]:
@@ -108,17 +114,23 @@ def _run(request: Request, processes: _Processes, told: Told) -> None:
     if process is None:
         return
     words: list[str] = []
-    assert process.stdout is not None
-    assert process.stderr is not None
-    errors = process.stderr
-    reader = threading.Thread(target=lambda: words.extend(errors), daemon=True)
-    reader.start()
-    with process:
-        for line in process.stdout:
+
+    def listen(lines: Iterable[str]) -> None:
+        for line in lines:
             with suppress(ValueError, TypeError):
                 told(request, Event(**json.loads(line)))
-        code = process.wait()
-        reader.join()
+
+    assert process.stdout is not None
+    assert process.stderr is not None
+    readers = [
+        threading.Thread(target=listen, args=(process.stdout,), daemon=True),
+        threading.Thread(target=words.extend, args=(process.stderr,), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    code = process.wait()
+    for reader in readers:
+        reader.join(LISTEN)  # a program that was left behind may hold the pipe open
     processes.forget(process)
     if code in (0, 3) or processes.over:
         return
