@@ -1,4 +1,4 @@
-"""A mesh that is too coarse for wannier90.x, cured by the Flow: the program is run, the crystal is a model."""
+"""A mesh too coarse for wannier90.x, cured by the Flow: the program is run, the crystal is a model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
