@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from xbert import cli_pretrain, cli_tasks
+from xbert import cli_pretrain, cli_tables, cli_tasks
 
 app = typer.Typer(
     name="xbert",
@@ -130,6 +130,7 @@ def finetune(
         $ xbert finetune --structures mp_structures.parquet --labels topology_labels.parquet \\
               --question benchmark --split formula -o models/benchmark
     """
+    from xbert.cli_options import make_settings
     from xbert.terminal import refuse
 
     if task is not None:
@@ -144,7 +145,7 @@ def finetune(
             only_fold=only_fold,
             limit=limit,
             cache=cache,
-            settings=cli_tasks.make_settings(
+            settings=make_settings(
                 model,
                 encoder,
                 ablate,
@@ -257,6 +258,7 @@ def card(
 
 
 cli_tasks.add_to(app)
+cli_tables.add_to(app)
 cli_pretrain.add_to(app)
 
 

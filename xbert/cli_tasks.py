@@ -1,4 +1,4 @@
-"""``xbert tasks``, ``evaluate``, ``ablate``, ``curves``, and ``finetune --task``."""
+"""``xbert tasks``, ``finetune --task``, ``evaluate`` and ``predict``."""
 
 import json
 from pathlib import Path
@@ -6,51 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xbert.terminal import Show, bars, choose_device, command_line, refuse
+from xbert.cli_options import Cache, Data, Device, Threads, Workers, data_directory, load_task, tell_refused
+from xbert.terminal import bars, choose_device, command_line, refuse
 
 if TYPE_CHECKING:
-    from xbert.tasks.data import TaskData
+    import pyarrow as pa
+
     from xbert.tasks.learn import Settings
     from xbert.tasks.record import Protocol, Task
-
-TaskName = Annotated[str, typer.Option("--task", help="Name of a task (xbert tasks), or a YAML file.")]
-Data = Annotated[
-    Path | None,
-    typer.Option(help="Directory of the files that the task names; if not given, that of the YAML file."),
-]
-Output = Annotated[Path, typer.Option("-o", "--output", help="Directory of the results.")]
-By = Annotated[str | None, typer.Option(help="random, formula or given; by the task if not given.")]
-Folds = Annotated[int | None, typer.Option(min=2, help="Parts of a cross-validation.")]
-OnlyFold = Annotated[int | None, typer.Option(min=0, help="Train this fold alone, counted from 0.")]
-Limit = Annotated[int | None, typer.Option(min=4, help="At most so many crystals, drawn at random.")]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the data.")]
-BatchSize = Annotated[int | None, typer.Option(min=2, help="Crystals a batch.")]
-LearningRate = Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")]
-Encoder = Annotated[str, typer.Option(help="Graph encoder.")]
-Init = Annotated[
-    Path | None, typer.Option(help="Start from this pretrained trunk or model.", exists=True, file_okay=False)
-]
-Ablate = Annotated[
-    list[str],
-    typer.Option(help="Take away: space group, elements, electrons, graph, token norm or transformer."),
-]
-Kind = Annotated[str, typer.Option("--model", help="xbert, or 'graph alone' for the encoder without tokens.")]
-Width = Annotated[int | None, typer.Option(min=4, help="Length of a token.")]
-Layers = Annotated[int | None, typer.Option(min=1, help="Layers of the transformer.")]
-Heads = Annotated[int | None, typer.Option(min=1, help="Attention heads.")]
-Seed = Annotated[int, typer.Option(help="Of weights and order.")]
-Cache = Annotated[
-    Path | None,
-    typer.Option(help="Directory of computed features, which tasks may share; in -o if not given."),
-]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes for graphs.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of torch.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
-    for command in (tasks, evaluate, ablate, curves):
+    for command in (tasks, evaluate, predict):
         app.command()(command)
 
 
@@ -135,7 +103,7 @@ def finetune_task(
     chosen = choose_device(device, threads)
     try:
         with bars() as show:
-            record, protocol, directory, crystals = _load(
+            record, protocol, directory, crystals = load_task(
                 task, data, by, folds, limit, cache or output / "cache", settings, workers, show
             )
             result = run(
@@ -152,7 +120,7 @@ def finetune_task(
             )
     except (TaskError, ValueError) as error:
         refuse(str(error))
-    _tell_refused(crystals)
+    tell_refused(crystals)
     _print_scores(record, protocol, result)
     typer.echo(str(output / "scores.json"))
 
@@ -186,7 +154,7 @@ def evaluate(
         network, description, record = models.load(model)
         if task is not None and read_task(task).name != record.name:
             refuse(f"{model} was trained for {record.name}, not for {read_task(task).name}")
-        directory = _directory(task or record.name, data)
+        directory = data_directory(task or record.name, data)
         with bars() as show:
             protocol = Protocol.model_validate(description.protocol)
             vectors = getattr(getattr(network, "graph", None), "needs_vectors", False)
@@ -201,200 +169,55 @@ def evaluate(
     typer.echo(json.dumps(scores, indent=1))
 
 
-def ablate(
-    task: TaskName,
-    output: Output,
-    data: Data = None,
-    only: Annotated[
-        list[str], typer.Option(help="Rows whose names hold this word; may be given again.")
-    ] = [],  # noqa: B006
-    by: By = None,
-    folds: Folds = None,
-    only_fold: OnlyFold = None,
-    limit: Limit = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
-    encoder: Encoder = "cgcnn",
-    init: Init = None,
-    width: Width = None,
-    layers: Layers = None,
-    heads: Heads = None,
-    seed: Seed = 0,
-    cache: Cache = None,
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="Directory of a fold, or of a protocol: then all its folds together.",
+            exists=True,
+            file_okay=False,
+        ),
+    ],
+    paths: Annotated[list[str], typer.Argument(help="Files, folders or globs of crystals.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File ending in .parquet, .csv or .jsonl.")
+    ] = None,
     device: Device = "auto",
     workers: Workers = 2,
     threads: Threads = None,
 ) -> None:
-    """Learn a task without each part of XBERT in turn, and write the table.
+    """Predict a property of any crystals with models of finetune --task.
 
-    Killed and started again with the same command, it goes on after the last finished epoch.
-
-    Example:
-
-        $ xbert ablate --task topoB --data data --only-fold 0 -o ablation
-    """
-    from xbert.tasks.ablation import TABLE, variants
-    from xbert.tasks.ablation import ablate as work
-    from xbert.tasks.record import TaskError
-
-    settings = make_settings(
-        "xbert", encoder, [], init, epochs, batch_size, learning_rate, limit, width, layers, heads, seed
-    )
-    chosen = choose_device(device, threads)
-    try:
-        names = variants(only)
-        with bars() as show:
-            record, protocol, directory, crystals = _load(
-                task, data, by, folds, limit, cache or output / "cache", settings, workers, show
-            )
-            work(
-                record, crystals, protocol, settings, output, directory, command_line(), names, only_fold,
-                chosen, show,
-            )  # fmt: skip
-    except (TaskError, ValueError) as error:
-        refuse(str(error))
-    _tell_refused(crystals)
-    typer.echo((output / f"{TABLE}.md").read_text(encoding="utf-8"))
-
-
-def curves(
-    task: TaskName,
-    output: Output,
-    data: Data = None,
-    by: By = None,
-    folds: Folds = None,
-    fold: Annotated[int, typer.Option(min=0, help="The fold that is held out.")] = 0,
-    limit: Limit = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
-    encoder: Encoder = "cgcnn",
-    init: Init = None,
-    width: Width = None,
-    layers: Layers = None,
-    heads: Heads = None,
-    seed: Seed = 0,
-    cache: Cache = None,
-    device: Device = "auto",
-    workers: Workers = 2,
-    threads: Threads = None,
-) -> None:
-    """Draw how fast pretrained XBERT (--init), XBERT from scratch and the graph encoder alone learn a task.
+    Several folds are averaged, and their spread is the uncertainty. A crystal that cannot be read keeps its
+    row, with the reason in ``error``.
 
     Example:
 
-        $ xbert curves --task megnet-e-form --data data --init trunk -o curves
+        $ xbert predict models/gap/formula 'structures/*.cif' -o gaps.csv
     """
-    from xbert.tasks.curves import CURVES
-    from xbert.tasks.curves import curves as work
+    from xbert.tasks.apply import SUFFIXES, Ensemble, predict_files, write
     from xbert.tasks.record import TaskError
 
-    settings = make_settings(
-        "xbert", encoder, [], init, epochs, batch_size, learning_rate, limit, width, layers, heads, seed
-    )
+    if output and output.suffix not in SUFFIXES:
+        refuse(f"cannot write {output}: the name must end in {', '.join(SUFFIXES)}", 2)
     chosen = choose_device(device, threads)
     try:
+        ensemble = Ensemble.read(model, chosen)
         with bars() as show:
-            record, protocol, directory, crystals = _load(
-                task, data, by, folds, limit, cache or output / "cache", settings, workers, show
-            )
-            work(record, crystals, protocol, settings, output, directory, command_line(), fold, chosen, show)
-    except (TaskError, ValueError) as error:
+            table = predict_files(ensemble, paths, workers, lambda done: show("crystals", done, done, ""))
+    except (TaskError, FileNotFoundError) as error:
         refuse(str(error))
-    _tell_refused(crystals)
-    typer.echo(str(output / f"{CURVES}.png"))
-
-
-def make_settings(
-    kind: str,
-    encoder: str,
-    ablated: list[str],
-    init: Path | None,
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    limit: int | None,
-    width: int | None,
-    layers: int | None,
-    heads: int | None,
-    seed: int,
-) -> "Settings":
-    """Gather what the options say; leaves the command where they do not fit each other."""
-    from xbert.gnn import ENCODERS
-    from xbert.model import KINDS, XBERTConfig
-    from xbert.tasks.learn import Settings
-
-    if kind not in KINDS:
-        refuse(f"no model {kind!r}; there are {', '.join(KINDS)}", 2)
-    if encoder not in ENCODERS:
-        refuse(f"no graph encoder {encoder!r}; there are {', '.join(ENCODERS)}", 2)
-    architecture: dict[str, Any] = {"encoder": encoder, "ablated": tuple(ablated)}
-    given = {"width": width, "layers": layers, "heads": heads}
-    architecture |= {name: value for name, value in given.items() if value is not None}
-    try:
-        config = XBERTConfig(**architecture)
-    except ValueError as error:
-        refuse(str(error), 2)
-    if config.width % config.heads:
-        refuse(f"--width {config.width} is not a multiple of --heads {config.heads}", 2)
-    return Settings(kind, architecture, init, epochs, batch_size, learning_rate, seed, limit)
-
-
-def _load(
-    name: str,
-    data: Path | None,
-    by: str | None,
-    folds: int | None,
-    limit: int | None,
-    cache: Path,
-    settings: "Settings",
-    workers: int,
-    show: Show,
-) -> "tuple[Task, Protocol, Path, TaskData]":
-    from xbert.model import KINDS, XBERTConfig
-    from xbert.tasks.data import load
-    from xbert.tasks.record import choose_protocol, read_task
-
-    record = read_task(name)
-    protocol = choose_protocol(record, by, folds)
-    directory = _directory(name, data)
-    sample = KINDS[settings.kind](XBERTConfig(**settings.architecture))
-    vectors = getattr(getattr(sample, "graph", None), "needs_vectors", False)
-    crystals = load(
-        record,
-        protocol,
-        directory,
-        cache,
-        limit,
-        vectors,
-        workers,
-        lambda done, total: show("features", done, total, ""),
-    )
-    return record, protocol, directory, crystals
-
-
-def _directory(name: str, data: Path | None) -> Path:
-    from xbert.tasks.record import TaskError, task_names
-
-    if data is not None:
-        return data
-    if name in task_names():
-        raise TaskError(f"the task {name} needs --data, the directory of its files (xbert tasks {name})")
-    return Path(name).parent
+    if output:
+        write(table, output)
+        typer.echo(str(output))
+        return
+    _print_table(table)
 
 
 def _cache_beside(model: Path) -> Path:
     """Return where ``finetune -o DIR`` left features for ``DIR/PROTOCOL/fold-K``."""
     given = model.resolve().parents[1] / "cache"
     return given if given.is_dir() else model / "cache"
-
-
-def _tell_refused(crystals: "TaskData") -> None:
-    if not crystals.refused:
-        return
-    id_, why = next(iter(crystals.refused.items()))
-    typer.secho(f"{len(crystals.refused):,} crystals with a target left out, {id_} first: {why}", err=True)
 
 
 def _print_scores(task: "Task", protocol: "Protocol", result: dict[str, Any]) -> None:
@@ -414,3 +237,17 @@ def _print_scores(task: "Task", protocol: "Protocol", result: dict[str, Any]) ->
         values = [f"{fold[name]:.4g}" for fold in result["folds"].values()]
         table.add_row(card.label(name, unit), *values, card.number(result, name))
     Console().print(table)
+
+
+def _print_table(table: "pa.Table") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(*table.column_names, box=None)
+    for row in table.slice(0, 50).to_pylist():
+        shown.add_row(
+            *("–" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values())
+        )
+    Console().print(shown)
+    if table.num_rows > 50:
+        typer.echo(f"… and {table.num_rows - 50:,} more; -o FILE writes all")

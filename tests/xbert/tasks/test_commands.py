@@ -1,5 +1,6 @@
 """The commands as a user gives them, on the crystals that come with the package."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -56,6 +57,12 @@ def test_a_task_of_ones_own_is_learnt_scored_again_and_started_from(gaps: Path, 
     result = CliRunner().invoke(app, ["evaluate", str(model), "--task", str(gaps), "--device", "cpu"])
     again = json.loads(result.stdout)
     assert again["mae"] == pytest.approx(scores["folds"]["0"]["mae"])
+    _xbert("predict", out / "formula", tmp_path / "starter.parquet", "-o", tmp_path / "p.csv")
+    rows = list(csv.DictReader((tmp_path / "p.csv").read_text().splitlines()))
+    assert [row["id"] for row in rows] == [
+        line.split(",")[0] for line in (tmp_path / "gaps.csv").read_text().splitlines()[1:]
+    ]
+    assert all(float(row["gap"]) > -20 and float(row["uncertainty"]) >= 0 for row in rows)
     _xbert("finetune", "--task", gaps, *SMALL, "--init", model, "--only-fold", "1", "-o", tmp_path / "next")
     assert list(
         json.loads((tmp_path / "next" / "scores.json").read_text())["protocols"]["formula"]["folds"]
