@@ -18,44 +18,86 @@ class BackendName(StrEnum):
     """Who keeps the queue."""
 
     slurm = "slurm"
+    jobflow_remote = "jobflow-remote"
 
 
 @app.command()
 def init(
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write; - prints it.")
-    ] = Path("cluster.yaml"),
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Where to write, - prints it; cluster.yaml, or ~/.jfremote/discover.yaml.",
+            show_default=False,
+        ),
+    ] = None,
     backend: Annotated[BackendName, typer.Option(help="Who keeps the queue.")] = BackendName.slurm,
+    cluster: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Cluster file from which a project of jobflow-remote is made.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write a cluster file in which every key is explained, to be filled in.
+
+    With --backend jobflow-remote, its project file, from the cluster file that is filled in already.
 
     Examples:
 
         discover cluster init
 
         discover cluster init -o ~/clusters/meggie.yaml
+
+        discover cluster init --backend jobflow-remote
     """
     from importlib.resources import files
 
-    text = (files("discovery.submission") / "templates" / "cluster.yaml").read_text(encoding="utf-8")
+    if backend is BackendName.jobflow_remote:
+        from discovery.submission.jobflow_remote_project import PROJECT, project_file
+
+        output = output or Path.home() / ".jfremote" / f"{PROJECT}.yaml"
+        text = project_file(_load(cluster)[0], name=PROJECT if str(output) == "-" else output.stem)
+        then = "look at it, then `jf project check`"
+    else:
+        output = output or Path("cluster.yaml")
+        text = (files("discovery.submission") / "templates" / "cluster.yaml").read_text(encoding="utf-8")
+        then = "fill it in, then `discover cluster check`"
     if str(output) == "-":
         typer.echo(text, nl=False)
         return
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         refuse(f"{output} exists", "Name another file with -o, or remove that one.", USAGE)
     except OSError as error:
         refuse(f"{output}: {error.strerror}", "Name another file with -o.", USAGE)
-    typer.echo(f"{output}: fill it in, then `discover cluster check`", err=True)
+    typer.echo(f"{output}: {then}", err=True)
+
+
+def _load(file: Path | None) -> "tuple[Cluster, Path, str]":
+    from discovery.submission import SubmissionError
+    from discovery.submission.cluster import load_cluster
+
+    try:
+        return load_cluster(file)
+    except SubmissionError as error:
+        refuse(error.reason, error.remedy, USAGE)
 
 
 @app.command()
 def check(
     cluster: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Cluster file; without it the one that is found."),
+        typer.Option(
+            metavar="FILE", help="Cluster file; without it the one that is found.", show_default=False
+        ),
     ] = None,
     ask: Annotated[bool, typer.Option("--ask/--no-ask", help="Ask SLURM about every kind of job.")] = True,
 ) -> None:
@@ -69,13 +111,7 @@ def check(
 
         discover cluster check --cluster meggie.yaml --no-ask
     """
-    from discovery.submission import SubmissionError
-    from discovery.submission.cluster import load_cluster
-
-    try:
-        found, path, _ = load_cluster(cluster)
-    except SubmissionError as error:
-        refuse(error.reason, error.remedy, USAGE)
+    found, path, _ = _load(cluster)
     typer.echo(f"{path}: {found.scheduler}, at most {found.max_jobs} jobs, MPI by {found.launcher!r}")
     if not _show(found, ask):
         raise typer.Exit(FAILED)

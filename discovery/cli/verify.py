@@ -34,6 +34,7 @@ class Place(StrEnum):
 
     local = "local"
     slurm = "slurm"
+    jobflow_remote = "jobflow-remote"
 
 
 def verify(
@@ -78,7 +79,7 @@ def verify(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Of --submit slurm: see `discover cluster init`; without it the one that is found.",
+            help="What a queue is to know: see `discover cluster init`; without it the one that is found.",
             show_default=False,
         ),
     ] = None,
@@ -154,10 +155,10 @@ def verify(
             "--write DIR writes the inputs, --submit local runs them here, --submit slurm on a cluster.",
             USAGE,
         )
-    from discovery.cli.verify_queue import submit_slurm
+    from discovery.cli.verify_queue import submit_remote, submit_slurm
     from discovery.cli.verify_runs import Refusals, run_here, run_side_by_side
 
-    if submit is not Place.slurm and (cluster is not None or dry_run):
+    if submit in (None, Place.local) and (cluster is not None or dry_run):
         option = "--dry-run" if dry_run else "--cluster"
         refuse(f"{option} is for a queue", "Add --submit slurm, or leave it out.", USAGE)
     if submit is not Place.local and jobs != 1:
@@ -186,8 +187,10 @@ def verify(
             run_here(requests, refusals)
         elif submit is Place.local:
             run_side_by_side(requests, jobs, refusals)
-        else:
+        elif submit is Place.slurm:
             submit_slurm(requests, root, cluster, dry_run, refusals)
+        else:
+            submit_remote(requests, root, cluster, dry_run, refusals)
 
 
 def _root() -> Path:

@@ -1,4 +1,4 @@
-"""How ``discover verify`` hands verifications over to SLURM, and shows what it would hand over."""
+"""How ``discover verify`` hands verifications over to a queue, and shows what it would hand over."""
 
 import shlex
 from collections.abc import Sequence
@@ -20,13 +20,9 @@ def submit_slurm(
 ) -> None:
     """Write requests, job scripts and ledgers, and send what the queue has room for."""
     from discovery.submission import SubmissionError, slurm
-    from discovery.submission.cluster import load_cluster
     from discovery.submission.handover import hand_in, top_up
 
-    try:
-        cluster, path, sha256 = load_cluster(file)
-    except SubmissionError as error:
-        refuse(error.reason, error.remedy, USAGE)
+    cluster, path, sha256 = _load(file)
     if dry_run:
         _show(requests, cluster, path)
         return
@@ -65,6 +61,49 @@ def submit_slurm(
         typer.echo(f"{report.remedy} The same command goes on.", err=True)
         raise typer.Exit(FAILED)
     typer.echo(f"`discover status -o {shlex.quote(str(root))}` shows how they stand.", err=True)
+
+
+def submit_remote(
+    requests: Sequence["Request"], root: Path, file: Path | None, dry_run: bool, refusals: "Refusals"
+) -> None:
+    """Hand verifications over to jobflow-remote, each as one Flow."""
+    from discovery.submission.jobflow_remote import submit
+
+    cluster, path, sha256 = _load(file)
+    if dry_run:
+        _show_flows(requests, cluster)
+        return
+    for request in requests:
+        with refusals.of(request):
+            how = submit(request, cluster, path, sha256)
+            typer.echo(f"{request.candidate_id}  {'handed over' if how == 'new' else 'there already'}")
+    typer.echo(f"`discover status -o {shlex.quote(str(root))}` shows how they stand.", err=True)
+
+
+def _load(file: Path | None) -> "tuple[Cluster, Path, str]":
+    from discovery.submission import SubmissionError
+    from discovery.submission.cluster import load_cluster
+
+    try:
+        return load_cluster(file)
+    except SubmissionError as error:
+        refuse(error.reason, error.remedy, USAGE)
+
+
+def _show_flows(requests: Sequence["Request"], cluster: "Cluster") -> None:
+    """Print each Flow with what its steps ask for, as JSON."""
+    import json
+
+    from discovery.submission.jobflow_remote_project import slurm_resources
+    from discovery.verification.order import planned_steps
+
+    for request in requests:
+        steps = {
+            step: dict(slurm_resources(cluster.resources_of(step, request.engine)))
+            for step in planned_steps(request)
+        }
+        flow = {"candidate": request.candidate_id, "name": request.name, "steps": steps}
+        typer.echo(json.dumps(flow, indent=1, ensure_ascii=False))
 
 
 def _count(candidates: Sequence[str]) -> str:

@@ -87,6 +87,11 @@ def hand_in(
         before = read_ledger(directory)
         known = read_request(directory)
         same = known == request.model_copy(update={"created": known.created})
+        if before is not None and before.backend != "slurm":
+            raise SubmissionError(
+                f"{before.candidate} was handed to {before.backend}",
+                f"`discover retry {before.candidate}` goes on there; another folder (-o) begins anew.",
+            )
         if before is not None:
             active = [stage for stage in before.stages if job_of(before, stage, jobs) is not None]
             if active and not same:
