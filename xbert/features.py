@@ -27,7 +27,8 @@ class Features:
         neighbours: (atoms, k) int32, index within the crystal.
         distances: (atoms, k) float32 in Å.
         offsets: (n + 1,) int64, crystal i owns atoms offsets[i]:offsets[i + 1].
-        vectors: (atoms, k, 3) float32 in Å from the atom to each neighbour, for encoders that know angles.
+        vectors: (atoms, k, 3) float32 in Å from the atom to each neighbour, for encoders that know angles;
+            zero in a shell that k cuts through.
     """
 
     spacegroup: np.ndarray

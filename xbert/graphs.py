@@ -24,7 +24,9 @@ class Graphs:
         neighbours: (atoms, k) int32, index of each neighbour within its own crystal.
         distances: (atoms, k) float32 in Å, ascending.
         offsets: (n + 1,) int64, crystal i owns rows offsets[i]:offsets[i + 1].
-        vectors: (atoms, k, 3) float32 in Å from the atom to each neighbour, where they were asked for.
+        vectors: (atoms, k, 3) float32 in Å from the atom to each neighbour, where they were asked for. Zero
+            in a shell that k cuts through: which of its members were taken has no meaning, so no angle of
+            theirs may be used.
     """
 
     neighbours: np.ndarray
@@ -71,7 +73,12 @@ def build_graphs(table: CrystalTable, k: int = N_NEIGHBOURS, vectors: bool = Fal
     chosen = np.take_along_axis(chosen, np.argsort(d[chosen], axis=1, kind="stable"), axis=1)
     owner_start = np.repeat(offsets[:-1], np.diff(offsets))
     neighbours = (j[chosen] - owner_start[:, None]).astype(np.int32)
-    kept = np.concatenate(displacement)[by_atom[chosen]].astype(np.float32) if vectors else None
+    kept = None
+    if vectors:
+        last = shell[order[starts + k - 1]]
+        cut = last == shell[order[starts + k]]  # `_pairs` finds more than k neighbours
+        kept = np.concatenate(displacement)[by_atom[chosen]].astype(np.float32)
+        kept[cut[:, None] & (shell[chosen] == last[:, None])] = 0.0
     return Graphs(neighbours, d[chosen].astype(np.float32), offsets, kept)
 
 

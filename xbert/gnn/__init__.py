@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
-ENCODERS = ("cgcnn",)
+ENCODERS = ("cgcnn", "alignn")
 """Names that `make_encoder` knows."""
 
 
@@ -27,4 +27,8 @@ def make_encoder(name: str, width: int, layers: int) -> "nn.Module":
         from xbert.gnn.cgcnn import CGCNN
 
         return CGCNN(width, layers)
+    if name == "alignn":
+        from xbert.gnn.alignn import ALIGNN
+
+        return ALIGNN(width, layers)
     raise ValueError(f"no graph encoder {name!r}: there are {', '.join(ENCODERS)}")
