@@ -1,5 +1,6 @@
 """The stand-in engine with a program that is really started, so that it can really be killed: plumbing."""
 
+import os
 import subprocess
 import time
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ class ProgramEngine(FakeEngine):
         program = subprocess.Popen(command, cwd=directory)
         while program.poll() is None:
             left = seconds_left()
-            if left is not None and left < MARGIN:
+            if left is not None and left < MARGIN and not os.environ.get("FAKE_PW_DEAF"):
                 program.terminate()
                 program.wait()
                 (directory / UNFINISHED).write_text("{}")
