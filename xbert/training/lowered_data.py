@@ -95,6 +95,17 @@ def load_lowered(
     return LabelledCrystals(Features.load(stored), TopologyLabels(known["ids"], targets), hashes, {})
 
 
+def group_frequencies(structures: Path, column: str = "spacegroup_symprec_0.1") -> tuple[float, ...]:
+    """Count the space groups of a database: (231,) weights for ``Lowering``, so that targets are what occurs.
+
+    Args:
+        structures: crystal table (Parquet) with a column of space-group numbers.
+        column: its name.
+    """
+    numbers = pq.read_table(structures, columns=[column])[column].drop_null().to_numpy().astype(np.int64)
+    return tuple(np.bincount(numbers, minlength=231)[:231].astype(float).tolist())
+
+
 def with_lowered(data: LabelledCrystals, more: LabelledCrystals) -> LabelledCrystals:
     """Append distorted crystals to labelled ones, whose blind labels are dropped.
 

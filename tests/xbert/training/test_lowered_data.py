@@ -11,7 +11,7 @@ from xbert.crystals import CrystalTable
 from xbert.spacegroups import group_flags
 from xbert.training.augment import Distortion
 from xbert.training.data import load_labelled
-from xbert.training.lowered_data import Lowering, load_lowered, with_lowered
+from xbert.training.lowered_data import Lowering, group_frequencies, load_lowered, with_lowered
 
 
 @pytest.fixture
@@ -71,6 +71,16 @@ def test_what_was_won_is_kept_and_blind_labels_are_not(files, tmp_path: Path) ->
     # A split by formula cannot put a crystal and its distortion on two sides.
     for row in new:
         assert both.keys[row] == both.keys[both.labels.ids.index(both.labels.ids[row])]
+
+
+def test_targets_as_frequent_as_in_a_database(files, tmp_path: Path) -> None:
+    database = tmp_path / "database.parquet"
+    pq.write_table(pa.table({"spacegroup_symprec_0.1": [160, 160, 113, 225, None]}), database)
+    weights = group_frequencies(database)
+    assert (weights[160], weights[113], weights[225], len(weights)) == (2.0, 1.0, 1.0, 231)
+    made = load_lowered(*files, tmp_path / "cache", Lowering(weights=weights))
+    groups = dict(zip(made.labels.ids, made.features.spacegroup.tolist(), strict=True))
+    assert groups == {"Bi2Se3": 160, "TiO2": 113, "PbTe": 160}
 
 
 def test_nothing_to_lower_is_said(files, tmp_path: Path) -> None:
