@@ -1,6 +1,5 @@
 """What each part of XBERT is worth: the same task learnt without it, in one table."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from xbert.tasks import card
 from xbert.tasks.data import TaskData
+from xbert.tasks.files import write_json, write_text
 from xbert.tasks.learn import OnStep, Settings
 from xbert.tasks.record import Protocol, Task, TaskError
 from xbert.tasks.run import run
@@ -87,9 +87,8 @@ def ablate(
             "command": command,
             "variants": rows,
         }
-        text = json.dumps(result, indent=1, ensure_ascii=False)
-        (output / f"{TABLE}.json").write_text(text + "\n", encoding="utf-8")
-        (output / f"{TABLE}.md").write_text(render(task, result), encoding="utf-8")
+        write_json(output / f"{TABLE}.json", result)
+        write_text(output / f"{TABLE}.md", render(task, result))
     return result
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xbert.tasks import card
 from xbert.tasks import model as models
 from xbert.tasks.data import TaskData, folds
+from xbert.tasks.files import write_json
 from xbert.tasks.learn import OnStep, Settings
 from xbert.tasks.model import Scale
 from xbert.tasks.record import Protocol, Task
@@ -84,8 +85,7 @@ def curves(
         "command": command,
         "curves": found,
     }
-    text = json.dumps(result, indent=1, ensure_ascii=False)
-    (output / f"{CURVES}.json").write_text(text + "\n", encoding="utf-8")
+    write_json(output / f"{CURVES}.json", result)
     for suffix in ("png", "svg"):
         draw(result, output / f"{CURVES}.{suffix}")
     return result

@@ -16,6 +16,8 @@ from xbert.features import Features, features_of
 from xbert.parallel import in_parallel
 from xbert.scoring import CHUNK, standardise_rows
 from xbert.spacegroups import group_flags
+from xbert.tasks import matminer
+from xbert.tasks.files import write_json
 from xbert.tasks.record import Protocol, Task, TaskError
 from xbert.tasks.structures import read_structures
 from xbert.tasks.targets import Targets, read_targets
@@ -88,6 +90,7 @@ def load(
     targets = _drawn(read_targets(task, data), protocol, limit)
     hashes = {name: _sha256(data / name) for name in {task.structures.file, task.target.file}}
     features, ids, refused = _features(task, data, cache, targets.ids, vectors, workers, on_progress, hashes)
+    matminer.forget()
     if not ids:
         why = next(iter(refused.values()), "none of the ids stands there")
         raise TaskError(f"{data / task.structures.file} gives no crystal of {task.target.file}: {why}")
@@ -203,8 +206,7 @@ def _features(
         unfinished = stored.with_suffix(".part")
         features.save(unfinished)
         unfinished.replace(stored)
-        text = json.dumps({"ids": ids, "refused": refused})
-        stored.with_suffix(".json").write_text(text, encoding="utf-8")
+        write_json(stored.with_suffix(".json"), {"ids": ids, "refused": refused})
     return features, ids, refused
 
 

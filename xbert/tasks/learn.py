@@ -14,6 +14,7 @@ import numpy as np
 
 from xbert.tasks import model as models
 from xbert.tasks.data import Fold, TaskData
+from xbert.tasks.files import write_json
 from xbert.tasks.model import HEAD, Scale, TaskModel
 from xbert.tasks.record import Protocol, Task, TaskError
 from xbert.tasks.scores import score
@@ -211,5 +212,4 @@ def _begin(place: Path, fingerprint: str) -> None:
     path = place / STARTED
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != fingerprint:
         raise TaskError(_OTHERWISE.format(place=place))
-    place.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(fingerprint), encoding="utf-8")
+    write_json(path, fingerprint)

@@ -65,6 +65,11 @@ def read_structures(path: Path, column: str, name: str) -> tuple[CrystalTable, d
     return stack(found), refused
 
 
+def forget() -> None:
+    """Give back the memory of the file that was read last: gigabytes for the largest datasets."""
+    _frame.cache_clear()
+
+
 @lru_cache(maxsize=1)  # values and structures are read one after the other from the same large file
 def _frame(path: Path, _changed: int) -> dict[str, Any]:
     try:

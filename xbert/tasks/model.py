@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xbert.features import Features
+from xbert.tasks.files import write_json
 from xbert.tasks.record import Task, TaskError
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ def save(directory: Path, network: "nn.Module", model: TaskModel) -> None:
     tensors = {f"{MEMBER}{name}": value.detach().cpu().contiguous() for name, value in state.items()}
     save_file(tensors, directory / WEIGHTS)
     (directory / WEIGHTS).chmod(0o644)  # safetensors writes for its owner alone
-    text = json.dumps(asdict(model), indent=1, ensure_ascii=False)
-    (directory / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+    write_json(directory / DESCRIPTION, asdict(model))  # last: with it a fold counts as finished
 
 
 def read(directory: Path) -> tuple[TaskModel, Task]:

@@ -8,6 +8,7 @@ from typing import Any
 from xbert.tasks import card
 from xbert.tasks import model as models
 from xbert.tasks.data import TaskData, folds
+from xbert.tasks.files import write_json, write_text
 from xbert.tasks.learn import OnEpoch, OnStep, Settings, finished, held_out_digest, train_fold
 from xbert.tasks.model import Scale
 from xbert.tasks.record import Protocol, Task, TaskError
@@ -125,7 +126,6 @@ def _record(
         "data": data.hashes,
         "protocols": protocols,
     }
-    text = json.dumps(scores, indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
-    (output / "README.md").write_text(card.render(task, scores), encoding="utf-8")
+    write_json(path, scores)
+    write_text(output / "README.md", card.render(task, scores))
     return result
