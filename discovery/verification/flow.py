@@ -53,11 +53,14 @@ def make_request(
         options: what was asked for beside it.
 
     Raises:
-        StepError: the crystal has no standardised cell, or the engine does not exist.
+        StepError: the crystal is none (`require_sound`) or has no standardised cell, or the engine does not
+            exist.
     """
     from discovery.verification.path import inversion_centre, space_group, standard_cell
+    from discovery.verification.soundness import require_sound
 
     make_engine(engine)
+    require_sound(structure)
     cell = standard_cell(structure)
     absent = sorted(set(options.hubbard) - {site.specie.symbol for site in cell})
     if absent:

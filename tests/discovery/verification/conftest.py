@@ -46,7 +46,7 @@ def ask(polonium: Structure, tmp_path: Path, set_faults: Set) -> Callable[..., R
     ) -> Request:
         chosen = {"surfaces": False, "relax": False} | options
         return make_request(
-            structure or polonium,
+            polonium if structure is None else structure,
             "0123456789ab",
             "Po",
             tmp_path / "runs",
