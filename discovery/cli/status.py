@@ -8,6 +8,8 @@ import typer
 from discovery.cli.console import FAILED, refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from discovery.submission.standing import Standing
 
 Ids = Annotated[
@@ -41,7 +43,8 @@ def status(
 ) -> None:
     """Show where verifications stand: step, state, job, time, what is wrong.
 
-    Exit status 1 where one is lost or damaged; a failed one has been verified as far as it goes.
+    Jobs that wait here for room in SLURM's queue are sent if there is some by now. Exit status 1 where a
+    candidate is lost or damaged; a failed one has been verified as far as it goes.
 
     \b
     Examples:
@@ -52,6 +55,8 @@ def status(
     """
     place = folder(root)
     rows = look(place, ids or [])
+    if send_held(place, rows):
+        rows = look(place, ids or [])
     if as_json:
         import json
         from dataclasses import asdict
@@ -94,3 +99,21 @@ def look(root: Path, ids: list[str]) -> list["Standing"]:
     for line in asked.silent:
         typer.secho(line, fg="yellow", err=True)
     return standings(directories, asked)
+
+
+def send_held(root: Path, rows: "Sequence[Standing]") -> bool:
+    """Send jobs that were held for want of room, should there be any, and return whether some were sent."""
+    from discovery.submission import SubmissionError
+    from discovery.submission.handover import top_up
+
+    if not any(row.state == "held" and row.backend == "slurm" for row in rows):
+        return False
+    try:
+        report = top_up(root)
+    except SubmissionError:  # the queue is silent, which has been said, or the folder is another one's
+        return False
+    if report.refused:
+        typer.secho(report.refused, fg="yellow", err=True)
+    if report.sent:
+        typer.echo(f"sent {len(report.sent)} that waited for room in the queue", err=True)
+    return bool(report.sent)

@@ -286,3 +286,22 @@ def test_names_cannot_drive_the_terminal(root: Path, monkeypatch: pytest.MonkeyP
     place.write_text(place.read_text().replace('"Po"', '"[red]\\u001b[2J"', 1))
     assert "\x1b" not in status().stdout
     assert "[red]" in status().stdout
+
+
+def test_what_waited_for_room_is_sent(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from discovery.submission import slurm
+
+    waiting = make_request(root, "cccccccccccc")
+    submit(waiting, stage("1-static", *STEPS, state="held", job_id=""))
+    answer(monkeypatch, [job("7", "RUNNING", "discover-bbbbbbbbbbbb-00ff00-1.1")])
+    sent: list[str] = []
+
+    def take(script: Path, name: str, after: str = "", keep_open: Any = ()) -> str:
+        sent.append(name)
+        return "8"
+
+    monkeypatch.setattr(slurm, "submit", take)
+    done = status()
+    assert sent == ["discover-cccccccccccc-00ff00-1.2"]
+    assert "sent 1 that waited" in done.stderr
+    assert {row["state"] for row in json.loads(status("--json", "ccc").stdout)} == {"queued"}
