@@ -146,6 +146,7 @@ def evaluate(
     """
     from xbert.tasks import model as models
     from xbert.tasks.data import load
+    from xbert.tasks.files import to_json
     from xbert.tasks.record import Protocol, TaskError, read_task
     from xbert.tasks.run import score_again
 
@@ -166,7 +167,7 @@ def evaluate(
         scores = score_again(model, crystals, directory, chosen)
     except (TaskError, ValueError) as error:
         refuse(str(error))
-    typer.echo(json.dumps(scores, indent=1))
+    typer.echo(to_json(scores))
 
 
 def predict(

@@ -1,5 +1,6 @@
 """The card of a task's models: what was learnt, from what, and how well, as Markdown."""
 
+import math
 from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
@@ -56,7 +57,7 @@ def label(name: str, unit: str = "") -> str:
 def number(result: Mapping[str, Any], name: str) -> str:
     """Return mean ± standard deviation of a score, without the latter for one fold."""
     mean, std = result["mean"][name], result["std"][name]
-    if mean != mean:
+    if mean is None or math.isnan(mean):
         return "–"
     return f"{mean:.4g} ± {std:.2g}" if len(result["folds"]) > 1 else f"{mean:.4g}"
 

@@ -72,7 +72,7 @@ def finished(
     same = model.training.get("fingerprint") == settings.fingerprint(task)
     if not same or model.held_out != held_out_digest(data, part):
         raise TaskError(_OTHERWISE.format(place=place))
-    return model.scores
+    return {name: float("nan") if value is None else value for name, value in model.scores.items()}
 
 
 def train_fold(

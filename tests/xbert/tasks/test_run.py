@@ -160,3 +160,18 @@ def test_averaged_weights_forget_the_start_of_short_trainings() -> None:
     assert learn._memory(100_000) == 0.998
     assert learn._memory(200) == pytest.approx(0.9)
     assert learn._memory(1) == 0.5
+
+
+def test_a_score_without_a_number_is_null_in_json_and_survives(folder: Path, tmp_path: Path) -> None:
+    path = folder / "values.csv"
+    header, *lines = path.read_text().splitlines()
+    kept = [line for line in lines if line.split(",")[2] == "small"]
+    path.write_text("\n".join([header, *kept]) + "\n")
+    first, _, _ = _run(folder, tmp_path / "out", "size")
+    assert np.isnan(first["mean"]["roc_auc"])
+    text = (tmp_path / "out" / "scores.json").read_text()
+    assert "NaN" not in text
+    assert json.loads(text)["protocols"]["random"]["mean"]["roc_auc"] is None
+    again, _, _ = _run(folder, tmp_path / "out", "size")
+    assert np.isnan(again["mean"]["roc_auc"])
+    assert "| ROC-AUC | – |" in (tmp_path / "out" / "README.md").read_text()
