@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from shutil import which
 from typing import TYPE_CHECKING, Any
 
+from discovery.settings import get_settings
 from discovery.verification.engines import StepError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ DELETES_DENSITY = frozenset({"brmix", "zpotrf", "eddrmm", "edddav"})
 def command(spin_orbit: bool, ranks: int = 1) -> str:
     """Return what starts VASP: atomate2's setting VASP_NCL_CMD with spin–orbit coupling, VASP_CMD without.
 
-    A bare program name gets ``mpirun -n RANKS`` before it where several ranks are asked for.
+    A bare program name gets the launcher of DISCOVER_MPI_COMMAND before it where several ranks are asked for.
 
     Raises:
         StepError: the program is not there.
@@ -39,7 +40,8 @@ def command(spin_orbit: bool, ranks: int = 1) -> str:
     name, default = ("VASP_NCL_CMD", "vasp_ncl") if spin_orbit else ("VASP_CMD", "vasp_std")
     words = shlex.split(str(getattr(SETTINGS, name)))
     if len(words) == 1 and ranks > 1:
-        words = ["mpirun", "-n", str(ranks), *words]
+        launcher = shlex.split(get_settings().mpi_command)
+        words = [*(part.format(ranks=ranks) for part in launcher), *words]
     for program in {words[0], words[-1]} if words else {""}:
         if which(program) is None:
             raise StepError(

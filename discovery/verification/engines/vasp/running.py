@@ -4,10 +4,12 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from discovery.verification.engines import StepError
+from discovery.verification.engines.vasp import walltime
 from discovery.verification.engines.vasp.custody import command, run_vasp_kwargs
 from discovery.verification.engines.vasp.outputs import read_vasprun
 from discovery.verification.engines.vasp.potentials import load_potcar
@@ -97,28 +99,36 @@ def run_under_custodian(record: VaspRecord, directory: Path, ranks: int) -> None
     """Run VASP as atomate2 does and hold its answer against atomate2's own judgement.
 
     Raises:
+        WalltimeReached: VASP was stopped before its deadline and can go on.
         StepError: VASP is missing, custodian gave up, or atomate2 calls the run unsuccessful.
     """
     from atomate2.vasp.jobs.base import get_vasp_task_document
-    from atomate2.vasp.run import run_vasp
-    from custodian.custodian import CustodianError
 
     start = command(record.spin_orbit, ranks)
     kwargs = run_vasp_kwargs(
         record.spin_orbit, bool(record.density_of), rewrites_incar=record.step != "wannier_input", start=start
     )
     kwargs["custodian_kwargs"] |= {"directory": str(directory)}
-    try:
-        run_vasp(**kwargs)
-    except CustodianError as error:
-        reason, remedy = _diagnosis(directory, str(error))
-        raise StepError(f"{record.step}: {reason}{_last_words(directory)}", remedy) from None
+    with walltime.watched(record.step, directory) as watching:
+        kwargs["handlers"] = (*kwargs["handlers"], *watching)
+        _run(record, directory, kwargs)
     task = get_vasp_task_document(directory)
     if task.state != "successful":
         raise StepError(
             f"{record.step}: atomate2 calls the run {task.state}, which means it did not converge",
             "Try --set INCAR.ALGO=All, a larger INCAR.NELM, or vasp.relax.INCAR.NSW for a relaxation.",
         )
+
+
+def _run(record: VaspRecord, directory: Path, kwargs: dict[str, Any]) -> None:
+    from atomate2.vasp.run import run_vasp
+    from custodian.custodian import CustodianError
+
+    try:
+        run_vasp(**kwargs)
+    except CustodianError as error:
+        reason, remedy = _diagnosis(directory, str(error))
+        raise StepError(f"{record.step}: {reason}{_last_words(directory)}", remedy) from None
 
 
 def _last_words(directory: Path) -> str:

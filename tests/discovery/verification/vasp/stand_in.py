@@ -3,12 +3,13 @@
 It reads what VASP reads, refuses what VASP or a careful person would refuse, and writes what VASP writes,
 with the bands of a tight-binding model: Fu, Kane and Mele's on the two sites of a zincblende, a strong
 topological insulator, whose Wannier functions are s orbitals. ``FAULTS`` names a JSON file that says what to
-do wrong.
+do wrong; a step under ``slow`` does not converge before somebody writes a STOPCAR.
 """
 
 import json
 import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,11 +122,18 @@ def main(program: str) -> int:
     final = inputs.structure.copy()
     if inputs.incar.get("NSW", 0) > 0:
         final.apply_strain([0.0, 0.0, 0.03] if faults.get("distort") else 0.004)
-    unconverged = faults.get("unconverged") == inputs.step
+    slow = faults.get("slow") == inputs.step
+    unconverged = slow or faults.get("unconverged") == inputs.step
     optional = writers.optional_points(inputs)
     path = None if optional is None else (optional, h.bands(optional))
     results = writers.Results(inputs, points, weights, energies, final, unconverged, path)
     writers.write_all(results)
+    if slow:
+        for _ in range(600):
+            if (folder / "STOPCAR").is_file():
+                return 0
+            time.sleep(0.1)
+        return 1
     if faults.get("cut") == inputs.step:
         text = (folder / "vasprun.xml").read_text()
         (folder / "vasprun.xml").write_text(text[: len(text) // 2])

@@ -215,7 +215,7 @@ def test_several_ranks_need_a_launcher(machine: Machine, monkeypatch: pytest.Mon
     assert custody.command(spin_orbit=True, ranks=4) == "env vasp_ncl"  # the user's own launcher stays
     monkeypatch.setattr(SETTINGS, "VASP_NCL_CMD", "vasp_ncl")
     if shutil.which("mpirun"):
-        assert custody.command(spin_orbit=True, ranks=4) == "mpirun -n 4 vasp_ncl"
+        assert custody.command(spin_orbit=True, ranks=4) == "mpirun -np 4 vasp_ncl"
 
 
 def test_no_handler_touches_a_density_that_is_read() -> None:
