@@ -75,7 +75,7 @@ DECIDED: dict[str, str] = {
     "noinv": "meshes for parities and Wannier functions are written out in full",
     "lda_plus_u": "the option `hubbard` sets it for each element",
     "hubbard_u": "the option `hubbard` sets it for each element",
-    "input_dft": "the pseudopotentials are of one functional",
+    "input_dft": "the pseudopotentials are of one functional; --check takes another",
 }
 """Variables that a step computes or that define it → why they cannot be overridden."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import Flow, Maker
 
-from discovery.verification.engines import StepError, make_engine
+from discovery.verification.engines import Particular, StepError, make_engine
 from discovery.verification.first_principles import EngineStepMaker
 from discovery.verification.options import Options
 from discovery.verification.order import NEEDS, planned_steps, used_by, waits_for
@@ -59,12 +59,14 @@ def make_request(
     from discovery.verification.path import inversion_centre, space_group, standard_cell
     from discovery.verification.soundness import require_sound
 
-    make_engine(engine)
+    program = make_engine(engine)
     require_sound(structure)
     cell = standard_cell(structure)
     absent = sorted(set(options.hubbard) - {site.specie.symbol for site in cell})
     if absent:
         raise StepError(f"--hubbard names {', '.join(absent)}, which {name} does not hold", "Leave it out.")
+    if isinstance(program, Particular):
+        program.require(cell, options)
     return Request(
         candidate_id=candidate_id,
         name=name,

@@ -25,6 +25,7 @@ __all__ = [
     "ENGINES",
     "UNFINISHED",
     "Engine",
+    "Particular",
     "PendingInput",
     "StepError",
     "StepOutput",
@@ -172,6 +173,23 @@ class Engine(Protocol):
 
         Raises:
             StepError: output that is missing, cut off or not converged.
+        """
+        ...
+
+
+@runtime_checkable
+class Particular(Protocol):
+    """An engine that knows of wishes that it cannot fulfil before anything is written."""
+
+    def require(self, structure: "Structure", options: "Options") -> None:
+        """Refuse them where they enter.
+
+        Args:
+            structure: the standardised primitive cell.
+            options: what the user asked for.
+
+        Raises:
+            StepError: it cannot do that, whatever the machine has installed.
         """
         ...
 

@@ -18,6 +18,17 @@ class EspressoEngine:
 
     name: Literal["espresso"] = "espresso"
 
+    def require(self, structure: "Structure", options: "Options") -> None:
+        """Refuse what Quantum ESPRESSO does not do, before anything is written.
+
+        Raises:
+            StepError: a check with mBJ or of a magnetic crystal, or +U on an element that pw.x does not have.
+        """
+        from discovery.verification.engines.espresso import hubbard, hybrid
+
+        hybrid.require(options)
+        hubbard.wanted([site.specie.symbol for site in structure], options.hubbard)
+
     def write(
         self,
         step: str,

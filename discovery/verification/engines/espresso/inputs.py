@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from discovery.verification.engines.espresso import hubbard
+from discovery.verification.engines.espresso import hubbard, hybrid
 from discovery.verification.engines.espresso.upf import Upf
 from discovery.verification.meshes import Mesh
 
@@ -38,6 +38,7 @@ def pw_input(
     nbnd: int,
     kpoints: Mesh | np.ndarray,
     as_listed: bool = False,
+    exchange: Mesh | None = None,
 ) -> str:
     """Return the input of pw.x.
 
@@ -50,8 +51,9 @@ def pw_input(
         spin_orbit: spinors with coupling; without it the pseudopotentials are averaged over j.
         ecutwfc: cutoff of the wavefunctions, Ry.
         nbnd: bands.
-        kpoints: divisions of a Γ-centred mesh, or (n, 3) fractional points.
+        kpoints: divisions of a Γ-centred mesh, (n, 3) fractional points, or (n, 4) with their weights.
         as_listed: neither symmetry nor time reversal may touch the points (``nosym``, ``noinv``).
+        exchange: divisions of the mesh of HSE06's exchange, which makes it that functional.
 
     Raises:
         StepError: +U that Quantum ESPRESSO does not have.
@@ -71,6 +73,8 @@ def pw_input(
         system["nspin"] = 2
     if as_listed:
         system |= {"nosym": True, "noinv": True}
+    if exchange is not None:
+        system |= hybrid.variables(exchange, ecutwfc)
     symbols = [site.specie.symbol for site in structure]
     species = list(dict.fromkeys(symbols))
     system |= hubbard.variables(species, options.hubbard, spin_orbit, calculation)
@@ -107,6 +111,8 @@ def pw_input(
 
 
 def _weighted(kpoints: np.ndarray) -> np.ndarray:
+    if kpoints.shape[1] == 4:
+        return kpoints
     return np.column_stack([kpoints, np.full(len(kpoints), 1.0 / len(kpoints))])
 
 

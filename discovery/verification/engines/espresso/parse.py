@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 HARTREE = 27.211386245988
 BOHR = 0.529177210903
 
+NAMES = {"HSE": "HSE06"}
+"""What pw.x calls a functional → its usual name; a screening of 0.106 1/bohr is that of HSE06."""
+
 AGAIN = "Run the step again; it begins anew."
 
 
@@ -42,9 +45,10 @@ class PwOutput:
 
     @property
     def functional(self) -> str:
-        """Such as ``PBE`` or ``PBE+U``."""
+        """Such as ``PBE``, ``PBE+U`` or ``HSE06``."""
         with_u = self.root.find("output/dft/dftU") is not None
-        return self._text("output/dft/functional") + ("+U" if with_u else "")
+        name = self._text("output/dft/functional")
+        return NAMES.get(name, name) + ("+U" if with_u else "")
 
     @property
     def energy(self) -> float:

@@ -23,15 +23,15 @@ def read_step(step: str, directory: Path) -> StepOutput:
         "programs": {"Quantum ESPRESSO": found.version},
         "magnetisation": found.magnetisation,
     }
-    if step in DENSITIES:
+    if step in DENSITIES or step == "check":
         numbers |= {"energy (eV)": found.energy, "density iterations": float(found.scf_steps)}
     if step == "relax":
         output["structure"] = found.structure()
         if found.largest_force is not None:
             numbers["largest force (eV/Å)"] = found.largest_force
-    elif step == "parities":
+    if facts.get("parities", step == "parities"):
         output["parities"] = _parities(directory)
-    else:
+    if step not in ("relax", "parities"):
         bands = found.eigenvalues(runs.read_fermi(directory), on_path=step in PATHS)
         output["eigenvalues"] = bands
         numbers |= {"Fermi energy (eV)": bands.fermi, "bands": float(bands.energies.shape[1])}

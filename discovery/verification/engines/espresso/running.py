@@ -30,10 +30,10 @@ def run_step(step: str, directory: Path, previous: Mapping[str, Path], options: 
     runner = runs.Runner(directory, options, n_kpoints=int(facts["k-points"]))
     if step in DENSITY_OF and not runner.goes_on:
         _copy_density(previous, DENSITY_OF[step], directory)
-    runner.pw(moving=step == "relax")
+    runner.pw(moving=step == "relax", hybrid=step == "check")
     if step in PATHS:
         runner.program("projwfc.x", "projwfc", pools=True)
-    elif step == "parities":
+    elif facts.get("parities", step == "parities"):
         _count_parities(directory, round(facts["electrons"]))
     elif step == "wannier_input":
         _make_overlaps(directory, facts["projections"], runner)

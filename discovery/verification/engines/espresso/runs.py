@@ -136,11 +136,13 @@ class Runner:
         failures.check_ran(self._run(name, stem, pools), self.directory, f"{stem}.out")
         self._ended(stem)
 
-    def pw(self, moving: bool = False) -> None:
+    def pw(self, moving: bool = False, hybrid: bool = False) -> None:
         """Run pw.x, and once more with less mixing where its density does not converge.
 
         Args:
             moving: it relaxes the crystal, and leaves each configuration to go on from, however it ends.
+            hybrid: it sums exchange, and begins anew when it was stopped: whether pw.x goes on with the same
+                exchange has not been tested.
 
         Raises:
             WalltimeReached: it was stopped before the deadline, or there was no time to begin.
@@ -148,18 +150,18 @@ class Runner:
         """
         if "pw" in self.progress.done:
             return
-        ran, text = self._pw(moving)
+        ran, text = self._pw(moving, hybrid)
         second = self.directory / "pw.first.in"
         if failures.unconverged(text) and not second.is_file():
             first = (self.directory / "pw.in").read_text(encoding="utf-8")
             for ending in ("in", "out"):
                 (self.directory / f"pw.{ending}").replace(self.directory / f"pw.first.{ending}")
             (self.directory / "pw.in").write_text(inputs.gentler(first), encoding="utf-8")
-            ran, text = self._pw(moving)
+            ran, text = self._pw(moving, hybrid)
         failures.check_ran(ran, self.directory, "pw.out")
         self._ended("pw")
 
-    def _pw(self, moving: bool) -> tuple[Ran, str]:
+    def _pw(self, moving: bool, hybrid: bool) -> tuple[Ran, str]:
         granted, restart = time_for("pw.x"), self._restarts
         if self.progress.restarts and (self.directory / "pw.out").is_file():
             (self.directory / "pw.out").replace(_free(self.directory, "pw", "out"))
@@ -174,8 +176,9 @@ class Runner:
         printed = (self.directory / "pw.out").read_text(encoding="utf-8", errors="replace")
         if failures.stopped_in_time(printed):
             reason = f"pw.x was stopped after {ran.seconds:.0f} s, before its deadline"
-            self._keep(restarts=True, ranks=self.options.ranks, reason=reason)
-            raise WalltimeReached(reason, "The step goes on from there when it is run again.")
+            self._keep(restarts=not hybrid, ranks=self.options.ranks, reason=reason)
+            later = "begins anew: give it more time" if hybrid else "goes on from there when it is run again"
+            raise WalltimeReached(reason, f"The step {later}.")
         self._keep(restarts=False, reason="")
         return ran, printed
 

@@ -23,7 +23,7 @@ def write_script(
     *,
     density_of: str | None,
     pools: int,
-    electrons: int,
+    electrons: int | None,
 ) -> None:
     """Write ``run.sh`` beside the inputs of a step.
 
@@ -34,7 +34,7 @@ def write_script(
         options: ranks.
         density_of: step whose charge density this one reads, if it does.
         pools: groups of ranks with k-points of their own.
-        electrons: in the cell.
+        electrons: in the cell, where parities are counted.
     """
     from discovery.wannier.irrep import irrep_command
 
@@ -61,7 +61,7 @@ def write_script(
     lines.append(f"{launcher}pw.x{shared} -in pw.in > pw.out")
     if step in ("bands", "bands_soc"):
         lines.append(f"{launcher}projwfc.x{shared} -in projwfc.in > projwfc.out")
-    elif step == "parities":
+    elif electrons is not None:
         lines.append(shlex.join(irrep_command(f"out/{inputs.PREFIX}", electrons)) + " > irrep.log")
     elif step == "wannier_input":
         lines += [

@@ -10,7 +10,7 @@ import numpy as np
 
 from discovery.databases.info import file_sha256
 from discovery.verification.engines import PendingInput, StepError
-from discovery.verification.engines.espresso import hubbard, inputs, pseudos, runs
+from discovery.verification.engines.espresso import hubbard, hybrid, inputs, pseudos, runs
 from discovery.verification.engines.espresso.parse import read_pw
 from discovery.verification.engines.espresso.script import write_script
 from discovery.verification.engines.espresso.steps import (
@@ -42,18 +42,18 @@ def write_step(
     previous: Mapping[str, Path],
 ) -> None:
     """Write every input file of a step; see `discovery.verification.engines.Engine.write`."""
-    if step not in (*DENSITIES, *DENSITY_OF):
-        raise StepError(
-            f"Quantum ESPRESSO does not do the step {step}: of hybrids and mBJ it has no bands with "
-            "spin–orbit coupling on a path",
-            "Check the inversion with --engine vasp, or leave --check out.",
-        )
+    hybrid.require(options)
+    if step == "check":  # HSE06 and +U would both correct the same states
+        options = options.model_copy(update={"hubbard": {}})
+    from discovery.verification.path import inversion_centre
+
     chosen = preset.espresso
     upfs = pseudopotentials(site.specie.symbol for site in structure)
     hubbard.require_shells(upfs, options.hubbard)
     coupled = _coupled(step, upfs)
     electrons = sum(upfs[site.specie.symbol].z_valence for site in structure)
-    if step == "parities":
+    parities = step == "parities" or (step == "check" and inversion_centre(structure) is not None)
+    if parities:
         _require_parities(structure, electrons)
     overrides = dict(getattr(preset.wannier, "projections", None) or {})
     choices = shell_choices(upfs, overrides)
@@ -65,6 +65,7 @@ def write_step(
         or round(chosen.cutoff_fraction * pseudos.cutoff(upfs.values(), chosen.cutoff), 1)
     )
     calculation: inputs.Calculation = "bands"
+    exchange: Mesh | None = None
     kpoints: Mesh | np.ndarray = TRIMS
     if step in DENSITIES:
         calculation = "vc-relax" if step == "relax" else "scf"
@@ -75,6 +76,11 @@ def write_step(
 
         kpoints = band_path(structure, chosen.line_spacing, time_reversal=not options.magnetic).kpoints
         (directory / "projwfc.in").write_text(inputs.projwfc_input(), encoding="utf-8")
+    elif step == "check":
+        calculation, mesh = "scf", hybrid.mesh(structure, chosen.k_spacing)
+        kpoints, exchange = hybrid.kpoints(mesh), hybrid.exchange_mesh(mesh)
+        # Exchange costs the square of the bands, and only the filled ones are counted.
+        nbnd = 2 * ceil(electrons / 2) + 4
     elif step == "wannier_input":
         calculation = "nscf"
         kpoints = _whole(mesh_of(structure, preset.wannier.k_spacing))
@@ -91,6 +97,7 @@ def write_step(
         nbnd=nbnd,
         kpoints=kpoints,
         as_listed=step in ("parities", "wannier_input"),
+        exchange=exchange,
     )
     (directory / "pw.in").write_text(text, encoding="utf-8")
     if any(options.hubbard.values()):
@@ -104,6 +111,7 @@ def write_step(
             symbol: {"file": upf.file.name, "sha256": file_sha256(upf.file)} for symbol, upf in upfs.items()
         },
         "projections": overrides,
+        "parities": parities,
     }
     runs.write_facts(directory, facts)
     write_script(
@@ -113,7 +121,7 @@ def write_step(
         options,
         density_of=DENSITY_OF.get(step),
         pools=runs.pools_of(options.ranks, n_kpoints),
-        electrons=round(electrons),
+        electrons=round(electrons) if parities else None,
     )
     if step == "wannier_input":
         _write_plan(
