@@ -24,7 +24,8 @@ def nonnegative_pu_loss(
     R. Kiryo, G. Niu, M. C. du Plessis, M. Sugiyama, NeurIPS 2017, eq. 6 and algorithm 1, with the logistic
     loss. The risk is estimated group by group, each with its own prior, and averaged over the unlabelled
     crystals. A group of this batch without positives borrows those of all others, which assumes that
-    topological crystals look alike in both.
+    topological crystals look alike to the model in both: do not tell it the group then, or give each group
+    positives of its own (``xbert.training.augment``).
 
     Args:
         logits: (b,) log-odds of being topological.

@@ -7,7 +7,10 @@ it believes and topological crystals are more or less frequent than it learnt. T
    ``xbert.training.classes``). Each class has a bias of its own, which takes up what its frequency of
    topological crystals shifts; their mean is the bias of the class to come, their spread is how little is
    known of it;
-2. the share in the target class, from unlabelled predictions alone, by expectation–maximisation.
+2. the share in the target class, from unlabelled predictions alone, by expectation–maximisation. This
+   supposes that a class differs in its share alone. Where its crystals explain their share themselves (other
+   elements, other electron counts), it corrects what needs no correction: try it on classes that were left
+   out before it is believed.
 """
 
 from dataclasses import dataclass
