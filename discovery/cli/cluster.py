@@ -141,7 +141,9 @@ def _show(cluster: "Cluster", ask: bool) -> bool:
             other = [f"{key} {value}" for key, value in named.items() if value]
             other += [f"memory {asked.memory}"] if asked.memory else []
             other += [*asked.modules, *asked.options]
-            row = [engine, ", ".join(members), *map(str, (asked.nodes, asked.ranks, asked.threads))]
+            steps = [*members]
+            span = steps[0] if len(steps) == 1 else f"{steps[0]} … {steps[-1]}"
+            row = [engine, span, *map(str, (asked.nodes, asked.ranks, asked.threads))]
             row += [asked.walltime, ", ".join(other)]
             if ask:
                 key = asked.model_dump_json()
