@@ -164,6 +164,9 @@ def verify(
     if submit is not Place.local and jobs != 1:
         remedy = "A cluster's is max_jobs in cluster.yaml." if submit else "Add --submit local."
         refuse("--jobs is for --submit local", remedy, USAGE)
+    if submit is Place.slurm and (parallel, threads) != (1, 1):
+        remedy = "Write ranks and threads there, and leave --parallel and --threads out."
+        refuse("the resources of jobs are those of the cluster file", remedy, USAGE)
     options = _options(
         relax=relax,
         hubbard=_hubbard(hubbard or []),

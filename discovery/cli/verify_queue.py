@@ -2,17 +2,21 @@
 
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from discovery.cli.console import FAILED, USAGE, refuse
+from discovery.cli.console import FAILED, USAGE, progress, refuse
 
 if TYPE_CHECKING:
     from discovery.cli.verify_runs import Refusals
     from discovery.submission.cluster import Cluster
     from discovery.verification.results import Request
+
+MANY = 20
+"""Candidates from which on writing them takes long enough for a bar."""
 
 
 def submit_slurm(
@@ -31,10 +35,13 @@ def submit_slurm(
     except SubmissionError as error:
         refuse(error.reason, f"{error.remedy} --dry-run shows what would be sent.")
     became: dict[str, list[str]] = {"new": [], "known": [], "ended": []}
-    for request in requests:
-        with refusals.of(request):
-            how = hand_in(request, cluster, path, sha256, jobs)
-            became[how].append(request.candidate_id)
+    with progress("candidates") if len(requests) > MANY else nullcontext() as show:
+        for done, request in enumerate(requests, 1):
+            with refusals.of(request):
+                how = hand_in(request, cluster, path, sha256, jobs)
+                became[how].append(request.candidate_id)
+            if show is not None:
+                show("written", done, len(requests))
     for how, said in (
         ("known", "already in the queue"),
         ("ended", "ended before: `discover status` says how"),

@@ -185,7 +185,9 @@ def due(directory: Path, ledger: Submission, jobs: Jobs) -> Due | None:
     return None
 
 
-def top_up(root: Path, ending: str = "", only: Collection[str] | None = None) -> Report:
+def top_up(
+    root: Path, ending: str = "", only: Collection[str] | None = None, patience: float = 60.0
+) -> Report:
     """Send what is due as far as the queue has room.
 
     Stages that can start at once go before those that would only wait in the queue, and of the former those
@@ -195,12 +197,13 @@ def top_up(root: Path, ending: str = "", only: Collection[str] | None = None) ->
         root: folder of all verifications.
         ending: number of a job that is about to end, and takes no room any more.
         only: candidates to look at; all of them without it.
+        patience: seconds to wait for another round.
 
     Raises:
         SubmissionError: the queue cannot be asked, or the root cannot be written to.
     """
     report, root = Report(), root.resolve()
-    with locked(root):
+    with locked(root, patience):
         jobs = dict(slurm.queue())
         in_queue = sum(job.name.startswith(PREFIX) and job.id != ending for job in jobs.values())
         ledgers = {}

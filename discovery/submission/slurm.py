@@ -8,6 +8,7 @@ from pathlib import Path
 
 from discovery.submission import SubmissionError
 from discovery.submission.ledger import PREFIX
+from discovery.verification.engines import DEADLINE
 
 TIMEOUT = 120.0
 """Seconds that a command may take: slurmctld under load lets others wait for up to a minute."""
@@ -185,11 +186,8 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
     sbatch hands the environment on, and what one job got is no request of the next.
     """
     kept = ("SLURM_CONF", "SLURM_CLUSTERS")
-    return {
-        name: value
-        for name, value in given.items()
-        if name in kept or not name.startswith(("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "PMI_", "PMIX_"))
-    }
+    of_this_job = (DEADLINE, "SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "PMI_", "PMIX_")
+    return {name: value for name, value in given.items() if name in kept or not name.startswith(of_this_job)}
 
 
 def _seconds(clock: str) -> int:

@@ -25,6 +25,9 @@ from discovery.verification.results import (
     write_text,
 )
 
+PATIENCE = 600.0
+"""Seconds that a job waits for others at the ledger: it would be lost without it, and sbatch can be slow."""
+
 Say = Callable[[str], None]
 
 
@@ -154,7 +157,7 @@ def _claim(directory: Path, say: Say) -> Stage | str | None:
     number, name = this_job()
     if not number:
         return None
-    with locked(directory):
+    with locked(directory, PATIENCE):
         ledger = read_ledger(directory)
         if ledger is None:
             return None
@@ -175,7 +178,7 @@ def _claim(directory: Path, say: Say) -> Stage | str | None:
 
 def _end(directory: Path, stage: Stage, with_following: bool, say: Say) -> None:
     """Note that a stage has ended, or that all have, and take the jobs of the others out of the queue."""
-    with locked(directory):
+    with locked(directory, PATIENCE):
         ledger = read_ledger(directory)
         if ledger is None:
             return
@@ -219,7 +222,7 @@ def _put_back(
 def _again(directory: Path, name: str, request: Request, progress: bool, say: Say) -> str:
     """Send a stage again whose time is over and return the number of its job; empty where that is no use."""
     sent = ""
-    with locked(directory) as lock:
+    with locked(directory, PATIENCE) as lock:
         ledger = read_ledger(directory)
         if ledger is None or ledger.stage(name).state != "sent":  # cancelled in between
             return ""
@@ -278,7 +281,7 @@ def _fail(directory: Path, steps: Sequence[str], reason: str, remedy: str) -> No
 def _go_on(directory: Path, say: Say) -> Report | None:
     """Send what waited for room in the queue; whatever hinders that, the next one does it."""
     try:
-        report = top_up(directory.parent, ending=this_job()[0])
+        report = top_up(directory.parent, ending=this_job()[0], patience=PATIENCE)
     except (SubmissionError, OSError) as error:
         say(str(error))
         return None

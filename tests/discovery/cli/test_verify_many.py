@@ -107,6 +107,7 @@ def test_a_refusal_does_not_stop_the_others(paper: PaperQueue) -> None:
         (["--submit", "local", "--dry-run"], "--dry-run is for a queue"),
         (["--submit", "local", "--cluster", "c.yaml"], "--cluster is for a queue"),
         (["--submit", "slurm", "--jobs", "2"], "max_jobs"),
+        (["--submit", "slurm", "--parallel", "2"], "those of the cluster file"),
         (["--write", "a", "--jobs", "2"], "--submit local"),
         (["--submit", "slurm", "--cluster", "gone.yaml"], "gone.yaml: no such file"),
         (["--submit", "slurm", "--cluster", "wrong.yaml"], "did you mean max_jobs"),

@@ -27,8 +27,9 @@ def test_the_queue_is_read_field_by_field(paper: PaperQueue) -> None:
     assert jobs["19"].elapsed == 0
 
 
-def test_a_job_knows_nothing_of_the_one_that_sent_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_knows_nothing_of_the_one_that_sent_it() -> None:
     given = {"SLURM_JOB_ID": "1", "SLURM_MEM_PER_NODE": "9", "SBATCH_PARTITION": "x", "SLURM_CONF": "/c"}
+    given |= {"DISCOVER_DEADLINE": "5"}
     assert slurm.environment(given | {"PATH": "/bin"}) == {"SLURM_CONF": "/c", "PATH": "/bin"}
 
 
