@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from xbert.cli import app
+from xbert.crystals import CrystalTable
 
 SMALL = ["--width", "16", "--layers", "1", "--heads", "2", "--device", "cpu", "--workers", "1"]
 
@@ -92,6 +93,17 @@ def test_parts_can_be_taken_away_and_the_encoder_left_alone(gaps: Path, tmp_path
         json.loads((tmp_path / "b" / "formula" / "fold-0" / "model.json").read_text())["kind"]
         == "graph alone"
     )
+
+
+def test_an_encoder_that_knows_angles_gets_them(gaps: Path, tmp_path: Path) -> None:
+    arguments = ["--limit", "12", "--only-fold", "0", "--encoder", "alignn", "-o", tmp_path / "a"]
+    _xbert("finetune", "--task", gaps, *SMALL, *arguments)
+    model = tmp_path / "a" / "formula" / "fold-0"
+    assert json.loads((model / "model.json").read_text())["config"]["encoder"] == "alignn"
+    _xbert("evaluate", model, "--task", gaps, "--device", "cpu")
+    crystals = CrystalTable.read_parquet(tmp_path / "starter.parquet")
+    crystals.slice(0, 2).write_parquet(tmp_path / "two.parquet")
+    _xbert("predict", model, tmp_path / "two.parquet", "-o", tmp_path / "p.parquet")
 
 
 @pytest.mark.parametrize(
