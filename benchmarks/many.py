@@ -4,8 +4,8 @@
     python benchmarks/many.py --candidates 200 --inputs # also every VASP input that can be written beforehand
 
 Crystals are those of the database ``starter``, over and over. Each is planned and written as `discover verify
---submit slurm` does up to sbatch, which is not called: standardised cell, request.json, ledger, a script for each
-job. For the status, half of the candidates then get results of all steps, the others of the first ones,
+--submit slurm` does up to sbatch, which is not called: standardised cell, request.json, ledger, a script for
+each job. For the status, half of the candidates then get results of all steps, the others of the first ones,
 written by this script (plumbing), and a script in the place of squeue tells of their jobs. Times are given as
 wall time and as CPU time, which does not depend on what else the machine does.
 """
@@ -170,6 +170,8 @@ def main() -> None:
         "machine": platform.processor() or platform.machine(),
         "load": [round(x, 1) for x in os.getloadavg()],
     }
+    from discovery.submission.ledger import candidate_directories, read_ledger
+
     with tempfile.TemporaryDirectory(prefix="discover-many-") as place:
         root = Path(place)
         engine = "vasp" if arguments.inputs else arguments.engine
@@ -194,8 +196,11 @@ def main() -> None:
             }
         found["peak memory (MB)"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
         said = pretend(root, requests)
+        with timed(found, "all ledgers"):  # what a job reads at its end, to see who may be sent
+            for directory in candidate_directories(root):
+                read_ledger(directory)
         status(root, said, found)
-    print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(json.dumps(found, indent=2, ensure_ascii=False), flush=True)
 
 
 if __name__ == "__main__":
