@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from xbert import cli_pretrain, cli_tables, cli_tasks
+from xbert import cli_explain, cli_pretrain, cli_tables, cli_tasks
 
 app = typer.Typer(
     name="xbert",
@@ -260,6 +260,7 @@ def card(
 cli_tasks.add_to(app)
 cli_tables.add_to(app)
 cli_pretrain.add_to(app)
+cli_explain.add_to(app)
 
 
 def main() -> None:

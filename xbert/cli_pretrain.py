@@ -1,20 +1,17 @@
 """``xbert pretrain`` and ``xbert embed``."""
 
 import json
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from xbert.terminal import bars, choose_device, command_line, refuse
 
+if TYPE_CHECKING:
     from xbert.model import XBERT
     from xbert.training.corpus import Corpus
-
-    Show = Callable[[str, int, int, str], None]
 
 
 class Encoder(StrEnum):
@@ -94,17 +91,14 @@ def pretrain(
         $ xbert pretrain --structures mp_structures.parquet --properties mp_properties.parquet \\
               --exclude-formulas-of topology_labels.parquet --epochs 20 -o trunk --picture tsne.png
     """
-    import shlex
-    import sys
-
     from xbert.training.pretrain import PretrainingPlan
     from xbert.training.pretrain_run import run
 
     if exclude_formulas_of and not properties:
-        _refuse("--exclude-formulas-of hides properties, but there are none: give --properties FILE too", 2)
+        refuse("--exclude-formulas-of hides properties, but there are none: give --properties FILE too", 2)
     if width % heads:
-        _refuse(f"--width {width} is not a multiple of --heads {heads}: change one of them", 2)
-    chosen = _torch(device, threads)
+        refuse(f"--width {width} is not a multiple of --heads {heads}: change one of them", 2)
+    chosen = choose_device(device, threads)
     plan = PretrainingPlan(
         architecture={
             "width": width,
@@ -119,9 +113,9 @@ def pretrain(
         true_share=(0.5 if properties else 0.0) if true_share is None else true_share,
         epoch_size=epoch_size,
     )
-    command = shlex.join(["xbert", *sys.argv[1:]])
+    command = command_line()
     try:
-        with _bars() as show:
+        with bars() as show:
             model, corpus, result = run(
                 plan,
                 structures,
@@ -138,7 +132,7 @@ def pretrain(
         if picture:
             result["picture"] = _map(model, corpus, picture, "pretrained", chosen, seed)
     except ValueError as error:
-        _refuse(str(error))
+        refuse(str(error))
     typer.echo(json.dumps({"trunk": str(output), **result}, indent=1))
 
 
@@ -174,12 +168,12 @@ def embed(
     from xbert.training.corpus import read_corpus
 
     if not (output or tsne):
-        _refuse("nothing to write: give -o FILE for the vectors, --tsne FILE for the picture", 2)
-    chosen = _torch(device, threads)
+        refuse("nothing to write: give -o FILE for the vectors, --tsne FILE for the picture", 2)
+    chosen = choose_device(device, threads)
     try:
         network, is_trunk = _network(model, chosen)
         vectors = getattr(network.graph, "needs_vectors", False)
-        with TemporaryDirectory() as scratch, _bars() as show:
+        with TemporaryDirectory() as scratch, bars() as show:
             corpus = read_corpus(
                 structures,
                 cache or Path(scratch),
@@ -195,7 +189,7 @@ def embed(
         if tsne:
             result["picture"] = _map(network, corpus, tsne, model, chosen, seed, is_trunk)
     except (ValueError, CheckpointError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     typer.echo(json.dumps(result, indent=1))
 
 
@@ -245,38 +239,3 @@ def _map(
         f"same_system_among_{NEAREST}_nearest": round(share, 3),
         "by_chance": round(chance, 3),
     }
-
-
-def _torch(device: str, threads: int | None) -> str:
-    import torch
-
-    if threads:
-        torch.set_num_threads(threads)
-    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-
-
-@contextmanager
-def _bars() -> "Iterator[Show]":
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description:<9}"),
-        BarColumn(),
-        TextColumn("{task.completed:,}/{task.total:,} {task.fields[note]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def show(what: str, done: int, total: int, note: str) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total, note="")
-            progress.update(tasks[what], completed=done, total=total, note=note)
-
-        yield show
-
-
-def _refuse(message: str, code: int = 1) -> NoReturn:
-    typer.secho(message, fg="red", err=True)
-    raise typer.Exit(code)

@@ -161,7 +161,11 @@ class XBERT(nn.Module):
 
     def features(self, batch: Batch) -> Tensor:
         """Return the crystal feature vector: (b, tokens · width)."""
-        encoded = self.norm(self.encoder(self.tokens(batch)))
+        return self.features_of_tokens(self.tokens(batch))
+
+    def features_of_tokens(self, tokens: Tensor) -> Tensor:
+        """Return the crystal feature vector of embedded tokens (b, tokens, width), see ``tokens``."""
+        encoded = self.norm(self.encoder(tokens))
         if self.config.token_softmax and "token norm" not in self.config.ablated:
             encoded = torch.softmax(encoded, dim=-1)
         return encoded.flatten(1)

@@ -1,18 +1,19 @@
 """Why the model says what it says about a crystal: each token blotted out in turn.
 
-Occlusion: a token's vector is replaced by its mean over reference crystals, and the loss of probability is
-what the token was worth (M. D. Zeiler, R. Fergus, ECCV 2014, applied to tokens).
+A token's vector is replaced by its mean over reference crystals, and the loss of probability is what the
+token was worth, see `xbert.explain.occlude`.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from candidates.explanation import Explanation
-from xbert.features import Features, collate
-from xbert.model import TOKENS
-from xbert.predict import Predictor, batches
+from xbert import explain as tokens
+from xbert.features import Features
+from xbert.predict import Predictor, class_probabilities
 
 TITLES = {
     "symbol": "space group", "point group": "point group", "crystal system": "crystal system",
@@ -64,40 +65,17 @@ def explain(predictor: Predictor, features: Features, reference: Features) -> li
 
 def occlude(predictor: Predictor, features: Features, reference: Features) -> Worth:
     """Measure what each token is worth, averaged over the members; tokens that are not told are left out."""
-    import torch
 
-    told = [*predictor.description.config["known_words"], True, True, True]
-    numbers = [n for n, here in enumerate(told) if here]
-    probability, without = np.zeros(len(features)), np.zeros((len(numbers), len(features)))
-    with torch.inference_mode():
-        for member in predictor.members:
-            sums = sum(_tokens(predictor, member, reference, rows).sum(0) for rows in batches(reference))
-            mean = sums / max(len(reference), 1)
-            for rows in batches(features):
-                tokens = _tokens(predictor, member, features, rows)
-                probability[rows] += _probability(predictor, member, tokens)
-                for place, number in enumerate(numbers):
-                    blotted = tokens.clone()
-                    blotted[:, number] = mean[number]
-                    without[place, rows] += _probability(predictor, member, blotted)
-    members = len(predictor.members)
-    names = tuple(TITLES[TOKENS[n]] for n in numbers)
-    return Worth(names, probability / members, without / members)
+    def answer(member: Any, vectors: Any) -> np.ndarray:
+        logits = member.heads["topology"](vectors)
+        trivial: np.ndarray = class_probabilities(logits, predictor.description)[:, -1, 0]
+        return 1.0 - trivial
 
-
-def _tokens(predictor: Predictor, member: Any, features: Features, rows: np.ndarray) -> Any:
-    return member.tokens(collate(features, rows).to(predictor.device))
-
-
-def _probability(predictor: Predictor, member: Any, tokens: Any) -> np.ndarray:
-    """Return the consensus P(TI) + P(TSM) of crystals given by their tokens."""
-    import torch
-
-    encoded = member.norm(member.encoder(tokens))
-    if member.config.token_softmax:
-        encoded = torch.softmax(encoded, dim=-1)
-    description = predictor.description
-    logits = member.heads["topology"](encoded.flatten(1)).view(len(tokens), len(description.sources), 3)
-    temperature = torch.tensor(description.temperature, device=logits.device)[:, None]
-    trivial: np.ndarray = torch.softmax(logits / temperature, -1)[:, -1, 0].cpu().numpy()
-    return 1.0 - trivial
+    found = [
+        tokens.occlude(member, partial(answer, member), features, reference, predictor.device)
+        for member in predictor.members
+    ]
+    first = predictor.members[0]
+    names = tuple(TITLES[first.config.kept_tokens[place]] for place in tokens.told_tokens(first))
+    probability, without = (np.mean([one[part] for one in found], axis=0) for part in (0, 1))
+    return Worth(names, probability, without)

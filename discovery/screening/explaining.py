@@ -66,13 +66,17 @@ def explanations_of(
         from discovery.screening.explain import explain
 
         sample = [ranked[n] for n in np.unique(np.linspace(0, len(ranked) - 1, REFERENCE).astype(int))]
-        values = explain(predictor, features_of_candidates(missing), features_of_candidates(sample))
+        inputs, reference = (
+            features_of_candidates(some, predictor.needs_vectors) for some in (missing, sample)
+        )
+        values = explain(predictor, inputs, reference)
         made |= {c.id: value for c, value in zip(missing, values, strict=True)}
     alone = [c for c in chosen if not (made.get(c.id) or found.get(c.id) or Explanation()).meaning]
     if alone and (labelled := _labelled(run, predictor, patient, workers, on_progress)):
         from discovery.screening.neighbours import neighbours
 
-        near = neighbours(predictor, features_of_candidates(alone), [c.formula for c in alone], labelled)
+        inputs = features_of_candidates(alone, predictor.needs_vectors)
+        near = neighbours(predictor, inputs, [c.formula for c in alone], labelled)
         for c, (closest, meaning) in zip(alone, near, strict=True):
             before = made.get(c.id) or found.get(c.id) or Explanation()
             made[c.id] = before.model_copy(update={"neighbours": closest, "meaning": meaning})
@@ -118,8 +122,11 @@ def _labelled(
     return None
 
 
-def features_of_candidates(candidates: Sequence[Candidate]) -> "Features":
-    """Return what the model sees of candidates, from the primitive cells in their records."""
+def features_of_candidates(candidates: Sequence[Candidate], vectors: bool = False) -> "Features":
+    """Return what the model sees of candidates, from the primitive cells in their records.
+
+    ``vectors`` are for models whose encoder knows angles.
+    """
     from xbert.crystals import Crystal, CrystalTable
     from xbert.features import features_of
 
@@ -136,4 +143,5 @@ def features_of_candidates(candidates: Sequence[Candidate]) -> "Features":
         CrystalTable.from_crystals(crystals),
         np.array([c.spacegroup for c in candidates], dtype=np.int16),
         np.array([c.n_electrons for c in candidates], dtype=np.int64),
+        vectors=vectors,
     )

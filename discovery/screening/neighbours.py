@@ -144,7 +144,7 @@ def _candidates_for_labels(table: CrystalTable) -> np.ndarray:
 
 def _place(table: CrystalTable, predictor: Predictor, catalogue: str) -> tuple[pa.Table, np.ndarray]:
     """Standardise and place crystals (a worker's whole task); those without a class fall out."""
-    rows, features = prepare(table)
+    rows, features = prepare(table, vectors=predictor.needs_vectors)
     rows = rows.append_column("row", pa.array(np.arange(rows.num_rows)))
     rows = rows.filter(pc.is_null(rows["error"])).select(["row", "id", "formula", "spacegroup"])
     facts = table.take(rows["row"].to_numpy()).arrow

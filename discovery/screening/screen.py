@@ -94,7 +94,7 @@ def screen(
     rows = _predict(rows, predictor, parts, workers, on_progress)
     rows, more = _rank(rows, options)
     steps += more
-    features = features_of_rows(rows)
+    features = features_of_rows(rows, predictor.needs_vectors or benchmark.needs_vectors)
     p_benchmark = score_features(benchmark, features).column("p_topological").to_numpy()
     candidates = to_candidates(rows, features, p_benchmark, run_id, database.info.name, predictor)
     run = RunRecord(
@@ -158,9 +158,7 @@ def _predict(
         done += scores.num_rows
         if on_progress:
             on_progress("prediction", min(done, rows.num_rows), rows.num_rows)
-    scores = (
-        parts.read("score", numbers) if rows.num_rows else score_features(predictor, features_of_rows(rows))
-    )
+    scores = parts.read("score", numbers) if rows.num_rows else score_features_of(rows, predictor)
     for name in scores.column_names:
         rows = rows.append_column(name, scores.column(name))
     return rows

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,7 @@ def load_labelled(
     cache: Path,
     workers: int = 1,
     on_progress: Callable[[int, int], None] | None = None,
+    vectors: bool = False,
 ) -> LabelledCrystals:
     """Join labels to structures by id and compute features, or take them from ``cache``.
 
@@ -70,15 +71,16 @@ def load_labelled(
         cache: directory for the computed features.
         workers: processes.
         on_progress: called with (done, all) crystals.
+        vectors: with displacements, for encoders that know angles.
     """
     hashes = {path.name: _sha256(path) for path in (structures, labels)}
     digest = hashlib.sha256(f"{_FEATURES_VERSION}{hashes}".encode()).hexdigest()[:16]
-    stored = cache / f"features-{digest}.safetensors"
+    stored = cache / f"features-{digest}{'-vectors' * vectors}.safetensors"
     index = stored.with_suffix(".json")
     wanted = read_topology_labels(labels)
     if not (stored.exists() and index.exists()):
         cache.mkdir(parents=True, exist_ok=True)
-        features, ids, refused = _compute(structures, wanted.ids, workers, on_progress)
+        features, ids, refused = _compute(structures, wanted.ids, workers, on_progress, vectors)
         partial = stored.with_suffix(".part")
         features.save(partial)
         index.write_text(json.dumps({"ids": ids, "refused": refused}), encoding="utf-8")
@@ -90,7 +92,11 @@ def load_labelled(
 
 
 def _compute(
-    structures: Path, wanted: list[str], workers: int, on_progress: Callable[[int, int], None] | None
+    structures: Path,
+    wanted: list[str],
+    workers: int,
+    on_progress: Callable[[int, int], None] | None,
+    vectors: bool,
 ) -> tuple[Features, list[str], dict[str, str]]:
     table = pq.read_table(structures, columns=GEOMETRY.names)
     table = table.filter(pc.is_in(table["id"], pa.array(wanted, table["id"].type)))
@@ -98,7 +104,8 @@ def _compute(
     ids: list[str] = []
     refused: dict[str, str] = {}
     done = 0
-    for rows, features in in_parallel(prepare, CrystalTable(table).batches(CHUNK), workers):
+    work = partial(prepare, vectors=vectors)
+    for rows, features in in_parallel(work, CrystalTable(table).batches(CHUNK), workers):
         for id_, error in zip(rows["id"].to_pylist(), rows["error"].to_pylist(), strict=True):
             if error is None:
                 ids.append(id_)
