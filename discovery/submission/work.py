@@ -239,7 +239,8 @@ def _again(directory: Path, name: str, request: Request, progress: bool, say: Sa
             ledger = ledger.changed(name, state="held", walltimes=count, reason="the walltime was reached")
             write_ledger(directory, ledger)
             try:
-                sent = send_locked(directory, ledger, name, "", lock).job_id
+                # Behind this job: what it has not in its own hand is gone only when it is.
+                sent = send_locked(directory, ledger, name, this_job()[0], lock).job_id
             except SubmissionError as error:
                 say(f"{error.reason}. {error.remedy}")
             else:

@@ -109,6 +109,7 @@ def test_walltime_sends_the_same_steps_again(ask: Ask, paper: PaperQueue, run: R
     assert (done.ending, done.again) == ("walltime", "103")
     first = ledger_of(request).stages[0]
     assert (first.state, first.job_id, first.attempt) == ("sent", "103", 2)
+    assert "--dependency=afterany:101" in paper.calls("sbatch")[-1], "not before this job has ended"
     assert paper.calls("scontrol") == ["scontrol update JobId=102 Dependency=afterany:103"]
     place = step_directory(request, "static_soc")
     assert (place / UNFINISHED).exists()
