@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 STARTED = "started.json"
+PREDICTIONS = "predictions.parquet"
+_SAID_ALONE = {"protocol", "title", "source", "download"}  # keys of a record that change no training
 OnStep = Callable[[str, int, int, str], None]
 """(what, step, steps in all, note)."""
 OnEpoch = Callable[[int, "nn.Module"], dict[str, Any]]
@@ -54,7 +56,7 @@ class Settings:
     def fingerprint(self, task: Task) -> str:
         """Tell trainings apart: a digest of everything that decides the result but the data."""
         init = "" if self.init is None else _digest(self.init)
-        chosen = {**asdict(self), "init": init, "task": task.model_dump(mode="json", exclude={"protocol"})}
+        chosen = {**asdict(self), "init": init, "task": task.model_dump(mode="json", exclude=_SAID_ALONE)}
         return hashlib.sha256(json.dumps(chosen, sort_keys=True, default=list).encode()).hexdigest()[:16]
 
 
@@ -126,6 +128,7 @@ def train_fold(
     network = fit(network, data.features, part.train, loss, schedule, place, device, step, on_epoch).eval()
     predicted = models.predict(network, scale, task, data.features.take(part.test), device)
     scores = score(task, values[part.test], predicted)
+    _write_predictions(place / PREDICTIONS, task, data, part, predicted)
     model = TaskModel(
         kind=settings.kind,
         config=config.to_json(),
@@ -183,6 +186,21 @@ def class_loss(shares: np.ndarray, device: str) -> "Callable[[dict[str, Tensor],
         return F.cross_entropy(outputs[HEAD], targets[torch.from_numpy(rows).to(device)])
 
     return loss
+
+
+def _write_predictions(path: Path, task: Task, data: TaskData, part: Fold, predicted: np.ndarray) -> None:
+    """Write held-out ids beside what the labels and the network say of them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    truth = data.targets.values[part.test]
+    columns: dict[str, Any] = {"id": [data.targets.ids[i] for i in part.test]}
+    if task.kind == "regression":
+        columns |= {"truth": truth, "predicted": predicted}
+    else:
+        for i, name in enumerate(task.target.classes):
+            columns |= {f"truth_{name}": truth[:, i], f"p_{name}": predicted[:, i]}
+    pq.write_table(pa.table(columns), path, compression="zstd")
 
 
 def _memory(steps: int) -> float:

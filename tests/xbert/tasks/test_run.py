@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -44,6 +45,14 @@ def test_a_model_scores_again_what_it_scored(folder: Path, tmp_path: Path) -> No
     for name in ("volume", "size"):
         result, _, data = _run(folder, tmp_path / name, name)
         by = result["protocol"]["by"]
+        table = pq.read_table(tmp_path / name / by / "fold-1" / "predictions.parquet")
+        truth = table["truth" if name == "volume" else "truth_large"].to_numpy()
+        own = {id_: row for row, id_ in enumerate(data.targets.ids)}
+        expected = data.targets.values[[own[id_] for id_ in table["id"].to_pylist()]]
+        np.testing.assert_array_equal(truth, expected if name == "volume" else expected[:, 1])
+        if name == "volume":
+            error = np.abs(table["predicted"].to_numpy() - truth).mean()
+            assert error == pytest.approx(result["folds"]["1"]["mae"])
         again = score_again(tmp_path / name / by / "fold-1", data, folder)
         assert again.keys() == result["folds"]["1"].keys()
         for key, value in result["folds"]["1"].items():
