@@ -63,9 +63,8 @@ def main() -> None:
     print(
         f"{len(test)} crystals, {truth[test].mean():.1%} topological, calibration error as trained {raw:.3f}"
     )
-    print(
-        "| left out | temperature | bias | spread | calibration error | shares |\n|---|---:|---:|---:|---:|---:|"
-    )
+    print("| left out | temperature | bias | spread | calibration error | shares |")
+    print("|---|---:|---:|---:|---:|---:|")
     for by in options.by:
         classes = data.keys if by == "formula" else CLASSES_BY[by](data.features)
         many = by in ("formula", "prototype")
