@@ -130,8 +130,10 @@ def _warn_of_cores(requests: Sequence["Request"], jobs: int) -> None:
     wanted, here = min(jobs, len(requests)) * used, default_workers()
     if wanted > here:
         typer.secho(
-            f"{min(jobs, len(requests))} candidates on {used} cores each, and there are {here} cores: "
-            "they will slow each other down",
+            f"{min(jobs, len(requests))} candidates with {used} cores each, and {here} cores are there: "
+            "they will slow each other down"
+            if used > 1
+            else f"{min(jobs, len(requests))} candidates at once on {here} cores will slow each other down",
             fg="yellow",
             err=True,
         )
