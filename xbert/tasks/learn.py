@@ -109,8 +109,7 @@ def train_fold(
     config = XBERTConfig(outputs={HEAD: size}, **settings.architecture)
     torch.manual_seed(settings.seed)
     network = KINDS[settings.kind](config)
-    if settings.init is not None:
-        load_trunk(network, settings.init)
+    taken = [] if settings.init is None else load_trunk(network, settings.init)
     chosen = {name: getattr(settings, name) for name in ("epochs", "batch_size", "learning_rate")}
     given = task.training.model_dump(exclude={"loss"})
     given |= {name: value for name, value in chosen.items() if value is not None}
@@ -143,6 +142,7 @@ def train_fold(
             "command": command,
             "schedule": asdict(schedule),
             "init": str(settings.init) if settings.init else None,
+            "init_tensors": f"{len(taken)} of {len(network.state_dict())}",
             "n_train": len(part.train),
             "parameters": sum(p.numel() for p in network.parameters()),
             "data": data.hashes,

@@ -144,6 +144,8 @@ def test_a_training_starts_from_another_model(folder: Path, tmp_path: Path) -> N
     found, model, _ = models.load(tmp_path / "second" / "formula" / "fold-0")
     torch.testing.assert_close(found.embed_word.weight, given.embed_word.weight, atol=1e-5, rtol=0)
     assert model.training["init"] == str(start)
+    whole = len(found.state_dict())
+    assert model.training["init_tensors"] == f"{whole - 2} of {whole}"  # all but the head
     with pytest.raises(TaskError, match="no weights to start from"):
         _run(folder, tmp_path / "third", init=tmp_path)
 
