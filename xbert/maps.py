@@ -20,7 +20,7 @@ _COLOURS = ("#BBBBBB", "#66CCEE", "#CCBB44", "#228833", "#AA3377", "#EE6677", "#
 
 
 def crystal_vectors(
-    model: "XBERT", features: Features, scaled: bool = False, device: str = "cpu"
+    model: "XBERT", features: Features, scaled: bool = False, words: bool = True, device: str = "cpu"
 ) -> np.ndarray:
     """Return the crystal feature vectors of n crystals: (n, tokens · width) float32.
 
@@ -28,6 +28,7 @@ def crystal_vectors(
         model: in evaluation mode, on ``device``.
         features: of the crystals.
         scaled: take away the length scale first, as in pretraining.
+        words: tell the space-group words that the model is told; else all are masked.
         device: torch device.
     """
     import torch
@@ -35,12 +36,18 @@ def crystal_vectors(
     from xbert.training.pretrain import scale_factor
 
     found: list[tuple[np.ndarray, np.ndarray]] = []
-    with torch.inference_mode():
-        for rows in batches(features):
-            batch = collate(features, rows).to(device)
-            if scaled:
-                batch = batch.stretched(scale_factor(batch))
-            found.append((rows, model.features(batch).float().cpu().numpy()))
+    told = model.hidden_words.clone()
+    try:
+        if not words:
+            model.hidden_words.fill_(True)
+        with torch.inference_mode():
+            for rows in batches(features):
+                batch = collate(features, rows).to(device)
+                if scaled:
+                    batch = batch.stretched(scale_factor(batch))
+                found.append((rows, model.features(batch).float().cpu().numpy()))
+    finally:
+        model.hidden_words.copy_(told)
     order = np.argsort(np.concatenate([rows for rows, _ in found]))
     vectors: np.ndarray = np.concatenate([vector for _, vector in found])[order]
     return vectors
