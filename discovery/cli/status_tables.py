@@ -82,15 +82,14 @@ def table(rows: Sequence[Standing]) -> "Table":
 
     from candidates.report.typeset import plain
 
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    made.add_column("candidate", no_wrap=True)
-    made.add_column("formula", overflow="fold")
-    made.add_column("state", no_wrap=True)
-    made.add_column("step", no_wrap=True)
-    made.add_column("ended", justify="right", no_wrap=True)
-    made.add_column("time", justify="right", no_wrap=True)
+    made = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    for heading in ("candidate", "formula", "state", "step"):
+        made.add_column(heading, no_wrap=True)
+    for heading in ("ended", "time"):
+        made.add_column(heading, justify="right", no_wrap=True)
     made.add_column("job", no_wrap=True)
-    made.add_column("what", no_wrap=True, overflow="ellipsis")
+    # The others take what they need, this one what is left.
+    made.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in rows:
         what = row.verdict or row.error
         made.add_row(

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 
 from candidates.verification import STEPS, StepState
 from discovery.verification.order import planned_steps
-from discovery.verification.results import INPUTS, RESULT, Request
+from discovery.verification.results import INPUTS, RESULT, Request, read_request
 
 VERDICT_FILE = "verdict.json"
 STEP_STATES = frozenset(get_args(StepState))
@@ -85,8 +85,6 @@ def read_steps(directory: Path) -> Steps:
     Raises:
         StepError: there is no request, or it cannot be read.
     """
-    from discovery.verification.collect import read_request
-
     request = read_request(directory)
     # Paths as text: pathlib would take as long as all the reading.
     folder = os.fspath(directory)

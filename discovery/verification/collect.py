@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
 from candidates.records import Verdict
 from candidates.verification import (
     BandPlot,
@@ -16,41 +14,25 @@ from candidates.verification import (
     WilsonPlot,
 )
 from discovery.verification import plots
-from discovery.verification.engines import UNFINISHED, StepError, make_engine
+from discovery.verification.engines import UNFINISHED, make_engine
 from discovery.verification.lock import at_work
 from discovery.verification.results import (
     ATTEMPTS,
     INPUTS,
     LATER,
     NOT_RUN,
-    REQUEST,
     VERDICT,
     Request,
     StepResult,
     begun_with,
     input_texts,
+    read_request,
     read_result,
     step_directory,
     written_inputs,
 )
 
 VERIFICATION = "verification.json"
-
-
-def read_request(directory: Path) -> Request:
-    """Return what was asked for in a candidate's directory.
-
-    Raises:
-        StepError: it is not a directory of a verification, or its request is damaged.
-    """
-    try:
-        return Request.model_validate_json((directory / REQUEST).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StepError(f"{directory} holds no verification", "Name the folder of a candidate.") from None
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise StepError(
-            f"{directory / REQUEST} cannot be read: {error}", "Run `discover verify` again."
-        ) from None
 
 
 def collect(directory: Path) -> Verification:

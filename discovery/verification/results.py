@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from candidates.records import Record
 from candidates.verification import STEPS, Step, StepState
+from discovery.verification.engines import StepError
 from discovery.verification.options import Options
 
 if TYPE_CHECKING:
@@ -155,6 +156,22 @@ def _section(engine: str, preset: Mapping[str, Any]) -> str:
 
 def _rounded(values: Sequence[float]) -> list[int]:
     return [round(1e6 * value) for value in values]
+
+
+def read_request(directory: Path) -> Request:
+    """Return what was asked for in a candidate's directory.
+
+    Raises:
+        StepError: it is not a directory of a verification, or its request is damaged.
+    """
+    try:
+        return Request.model_validate_json((directory / REQUEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StepError(f"{directory} holds no verification", "Name the folder of a candidate.") from None
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise StepError(
+            f"{directory / REQUEST} cannot be read: {error}", "Run `discover verify` again."
+        ) from None
 
 
 def read_result(directory: Path) -> StepResult | None:
