@@ -72,7 +72,7 @@ def prepare(directory: Path, step: str | None = None) -> Again:
     removed = _to_remove(steps, step)
     with locked(directory):
         for name in removed:
-            _remove(step_directory(steps.request, name), whole=step is not None)
+            _remove(step_directory(steps.request, name), whole=step is not None or name == "verdict")
         (directory / VERIFICATION).unlink(missing_ok=True)
         ledger = read_ledger(directory)
         if ledger is not None and ledger.backend == "slurm":
