@@ -3,8 +3,8 @@
     python benchmarks/lattice_leak.py mp_structures.parquet --limit 3000
 
 Gradient-boosted trees predict the logarithm of the mean cell length, five parts by formula. They see the
-space group, the electron count, the mean atomic number (so the number of atoms), and the mean distances to the
-twelve neighbours: in Å, without their scale, or not at all; then the composition too.
+space group, the electron count, the mean atomic number (so the number of atoms), and the mean distances to
+the twelve neighbours: in Å, without their scale, or not at all; then the composition too.
 """
 
 import argparse
