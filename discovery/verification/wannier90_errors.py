@@ -6,16 +6,14 @@ advice for the step before where that may help (`discovery.verification.attempts
 """
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from custodian.custodian import ErrorHandler
-from custodian.utils import backup
 
-from discovery.verification.engines import StepError
-from discovery.verification.win import keywords, with_keywords
+from discovery.verification.win_handler import Correction, WinHandler
 from discovery.verification.windows import MARGIN, between_levels, frozen_limit, outer_limit
-from discovery.verification.wout import Wout, header, read_eig, read_wout
+from discovery.verification.wout import header
 
 MORE = "Give the run that feeds Wannier90 more bands or a denser mesh (wannier.k_spacing)."
 
@@ -33,54 +31,8 @@ KMESH_ERRORS = (
 )
 """Messages of 3.1.0 (kmesh.F90, overlap.F90) that a tolerance on lengths can be the cause of."""
 
-Correction = dict[str, Any]
 
-
-class _WinHandler(ErrorHandler):
-    """A handler that reads the `.wout` and changes the `.win`."""
-
-    def __init__(self, seed: str) -> None:
-        self.seed = seed
-
-    def _wout(self, directory: str) -> Wout | None:
-        try:
-            return read_wout(Path(directory) / f"{self.seed}.wout")
-        except StepError:
-            return None
-
-    def _error(self, directory: str) -> str:
-        """The message with which the run broke off; it goes to `.werr` while the `.win` is read."""
-        for ending in ("wout", "werr"):
-            path = Path(directory) / f"{self.seed}.{ending}"
-            text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-            if "Exiting......." in text:
-                return text.rpartition("Exiting.......")[2].strip()
-        return ""
-
-    def _win(self, directory: str) -> dict[str, str]:
-        return keywords((Path(directory) / f"{self.seed}.win").read_text(encoding="utf-8"))
-
-    def _number(self, directory: str, key: str, default: float) -> float:
-        # Fortran also writes 1.0d-6.
-        return float(str(self._win(directory).get(key, default)).lower().replace("d", "e"))
-
-    def _energies(self, directory: str) -> np.ndarray:
-        return np.sort(read_eig(Path(directory) / f"{self.seed}.eig"), axis=1)
-
-    def _change(self, directory: str, error: str, because: str, **changes: object) -> Correction:
-        path = Path(directory) / f"{self.seed}.win"
-        names = [f"{self.seed}.{ending}" for ending in ("win", "wout", "werr")]
-        backup(names, directory=directory)
-        path.write_text(with_keywords(path.read_text(encoding="utf-8"), changes), encoding="utf-8")
-        said = ", ".join(f"{key} = {value}" for key, value in changes.items())
-        return {"errors": [error], "actions": [f"{because}: {said}"]}
-
-    @staticmethod
-    def _give_up(error: str, remedy: str, advice: str = "") -> Correction:
-        return {"errors": [error], "actions": None, "remedy": remedy, "advice": advice}
-
-
-class KmeshHandler(_WinHandler):
+class KmeshHandler(WinHandler):
     """b-vectors that are not found, or not those of the `.mmn`: loosen ``kmesh_tol`` tenfold, a few times."""
 
     def __init__(self, seed: str, retries: int = 3) -> None:
@@ -103,7 +55,7 @@ class KmeshHandler(_WinHandler):
         return self._change(directory, error, "lengths that differ by rounding", kmesh_tol=f"{tolerance:.0e}")
 
 
-class BandsHandler(_WinHandler):
+class BandsHandler(WinHandler):
     """A `.win` whose ``num_bands`` is not that of the overlaps: take theirs, once."""
 
     def check(self, directory: str = "./") -> bool:
@@ -120,7 +72,7 @@ class BandsHandler(_WinHandler):
         return self._change(directory, error, "bands of the overlaps", num_bands=there)
 
 
-class FrozenWindowHandler(_WinHandler):
+class FrozenWindowHandler(WinHandler):
     """More states in the frozen window than num_wann: end it below band num_wann + 1, occupied states inside.
 
     Args:
@@ -156,7 +108,7 @@ class FrozenWindowHandler(_WinHandler):
         )
 
 
-class OuterWindowHandler(_WinHandler):
+class OuterWindowHandler(WinHandler):
     """Fewer states in the outer window than num_wann: open it as far as bands are complete, once."""
 
     def check(self, directory: str = "./") -> bool:
@@ -179,7 +131,7 @@ class OuterWindowHandler(_WinHandler):
         )
 
 
-class DisentanglementHandler(_WinHandler):
+class DisentanglementHandler(WinHandler):
     """A disentanglement that did not converge: more iterations, then another mixing with more still."""
 
     def check(self, directory: str = "./") -> bool:
@@ -204,7 +156,7 @@ class DisentanglementHandler(_WinHandler):
         return self._give_up(error, MORE, BANDS)
 
 
-class SpreadHandler(_WinHandler):
+class SpreadHandler(WinHandler):
     """Functions larger than V^(2/3): other windows, then an iteration of the spread, then nothing more.
 
     Args:

@@ -203,6 +203,7 @@ def test_a_disentanglement_that_never_converges_asks_for_more(tmp_path: Path) ->
     ) as caught:
         run_wannier90(tmp_path, "s", 2)
     assert "more bands or a denser mesh" in caught.value.remedy
+    assert caught.value.advice == "bands"
 
 
 def shuffled_phases(path: Path) -> None:
@@ -236,6 +237,7 @@ def test_functions_that_stay_too_large_are_given_up(tmp_path: Path) -> None:
     with pytest.raises(StepError, match=r"the largest spread is .* V\^\(2/3\) is 14\.3") as caught:
         run_wannier90(tmp_path, "s", 2)
     assert "more bands or a denser mesh" in caught.value.remedy
+    assert caught.value.advice == "bands"
     assert "num_iter" in str(caught.value)
 
 
@@ -247,6 +249,7 @@ def test_a_frozen_window_that_cannot_hold_the_occupied_states_is_given_up(tmp_pa
     ) as caught:
         run_wannier90(tmp_path, "s", 6)
     assert "Project more shells" in caught.value.remedy
+    assert caught.value.advice == ""  # other overlaps would not help
 
 
 @real
