@@ -10,7 +10,7 @@ from pathlib import Path
 from discovery.submission import SubmissionError
 from discovery.submission.handover import GOING_ON
 from discovery.submission.ledger import locked, read_ledger, write_ledger
-from discovery.submission.status import LOCAL_LOCK, at_work
+from discovery.verification.lock import LOCK, at_work
 
 REASON = "taken back"
 
@@ -102,7 +102,7 @@ def _end_process(directory: Path) -> str:
     """
     if not at_work(directory):
         return ""
-    number = lock_holder(directory / LOCAL_LOCK)
+    number = lock_holder(directory / LOCK)
     if number is None:
         raise SubmissionError(
             f"{directory.name} is run by a process of another machine", "End it there, with Ctrl-C or kill."

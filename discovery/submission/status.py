@@ -4,7 +4,6 @@ Results say what has ended, the ledger which job was sent for which steps, and t
 which of these jobs wait or run. A job that the queue does not know and whose steps have not ended is lost.
 """
 
-import fcntl
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,13 +18,12 @@ from discovery.submission.ledger import (
 from discovery.submission.standing import Facts, Standing, State, lost, one_line
 from discovery.submission.status_steps import Steps, read_steps
 from discovery.verification.engines import StepError
+from discovery.verification.lock import at_work
 
 if TYPE_CHECKING:
     from discovery.submission.jobflow_remote import RemoteFlow
     from discovery.submission.queues import Asked
     from discovery.submission.slurm import QueueJob
-
-LOCAL_LOCK = ".lock"
 
 
 def standing(
@@ -118,18 +116,6 @@ def _local(directory: Path, steps: Steps, running: Facts) -> tuple[State, Facts]
     if not steps.begun and not steps.ended:
         return "written", {"step": steps.planned[0]}
     return "lost", lost(steps.request.candidate_id, "no process of this machine is at work on it") | running
-
-
-def at_work(directory: Path) -> bool:
-    """Whether a process runs the verification in this directory by itself, as ``--submit local`` does."""
-    try:
-        with (directory / LOCAL_LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def standings(directories: Iterable[Path], asked: "Asked", now: float | None = None) -> list[Standing]:

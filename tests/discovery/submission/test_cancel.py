@@ -12,7 +12,8 @@ from discovery.submission import SubmissionError
 from discovery.submission.cancel import cancel, lock_holder
 from discovery.submission.ledger import read_ledger
 from discovery.submission.slurm import Unanswered
-from discovery.submission.status import at_work, standing
+from discovery.submission.status import standing
+from discovery.verification.lock import at_work
 from discovery.verification.results import Request
 from tests.discovery.submission import leavings
 from tests.discovery.submission.leavings import make_request, stage, submit
