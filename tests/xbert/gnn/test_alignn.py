@@ -184,3 +184,31 @@ def test_lengths_and_displacements_stretch_together() -> None:
     torch.testing.assert_close(
         stretched.vectors.norm(dim=-1), expected.vectors.norm(dim=-1), atol=1e-4, rtol=1e-4
     )
+
+
+def test_a_model_with_it_scores_crystals_like_any_other(tmp_path) -> None:
+    from xbert.checkpoint import Description, save_model
+    from xbert.predict import Predictor
+    from xbert.scoring import prepare, score_table
+    from xbert.training.labels import OUTPUTS
+
+    torch.manual_seed(0)
+    config = XBERTConfig(
+        outputs={"topology": 12},
+        width=16,
+        layers=1,
+        heads=2,
+        feed_forward=16,
+        graph_width=8,
+        encoder="alignn",
+    )
+    member = XBERT(config).eval()
+    described = Description("a", "a test", config.to_json(), 1, list(OUTPUTS), [1.0] * len(OUTPUTS))
+    save_model(tmp_path, [member], described)
+    predictor = Predictor(tmp_path)
+    assert predictor.needs_vectors
+    scores = score_table(sample_table(), predictor)
+    assert scores["error"].null_count == 8
+    features = prepare(sample_table(), vectors=True)[1]
+    np.testing.assert_allclose(scores["p_topological"], predictor(features).topological, atol=1e-6)
+    assert not Predictor("benchmark").needs_vectors

@@ -234,3 +234,30 @@ def test_a_model_without_some_tokens_takes_what_fits(structures: Path, tmp_path:
     other = XBERT(XBERTConfig(outputs={"x": 1}, **{**TINY, "width": 12, "graph_width": 6, "feed_forward": 8}))
     with pytest.raises(CheckpointError, match="no matrix"):
         load_trunk(other, tmp_path / "trunk")
+
+
+def test_an_encoder_of_angles_is_pretrained_too(structures: Path, tmp_path: Path) -> None:
+    result = _pretrain(structures, tmp_path / "trunk", "--encoder", "alignn")
+    assert result.exit_code == 0, result.output
+    trunk, description = read_trunk(tmp_path / "trunk")
+    assert description.config["encoder"] == "alignn"
+    model = XBERT(XBERTConfig(outputs={"x": 1}, encoder="alignn", **{**TINY, "feed_forward": 512}))
+    load_trunk(model, tmp_path / "trunk")
+    name = "graph.on_line_graph.0.of_node.weight"
+    torch.testing.assert_close(model.state_dict()[name], trunk.state_dict()[name])
+
+
+def test_words_are_masked_for_a_map_and_told_again(structures: Path, tmp_path: Path) -> None:
+    from xbert.maps import crystal_vectors, purity
+
+    corpus = _corpus(structures, tmp_path)
+    torch.manual_seed(0)
+    model = XBERT(XBERTConfig(outputs={"x": 1}, **TINY)).eval()
+    told, masked, again = (
+        crystal_vectors(model, corpus.features, words=words) for words in (True, False, True)
+    )
+    np.testing.assert_array_equal(told, again)
+    assert np.abs(told - masked).max() > 1e-3
+    share, chance = purity(np.array([[0.0], [0.1], [5.0], [5.1]]), np.array(["a", "a", "b", "b"]))
+    assert chance == pytest.approx(1 / 3)
+    assert share == pytest.approx(1 / 3)  # all three others count where there are fewer than eleven
