@@ -1,7 +1,7 @@
 """What a thousand candidates cost before and beside the calculations: planned, written, watched, collected.
 
-    python benchmarks/many.py                           # 1,000 candidates, JSON to standard output
-    python benchmarks/many.py --candidates 200 --inputs # also every VASP input that can be written beforehand
+    python benchmarks/many.py                            # 1,000 candidates, JSON to standard output
+    python benchmarks/many.py --candidates 200 --inputs  # also all VASP inputs that can be written beforehand
 
 Crystals are those of the database ``starter``, over and over. Each is planned and written as `discover verify
 --submit slurm` does up to sbatch, which is not called: standardised cell, request.json, ledger, a script for
@@ -35,6 +35,11 @@ CLUSTER = {
     "engines": {name: {"ranks": 32, "walltime": "24:00:00"} for name in ("espresso", "vasp")},
 }
 """Two jobs for each candidate: first principles on many ranks, Wannier functions and topology on few."""
+
+
+VERDICT = json.dumps(
+    {"topology": "strong TI", "reasons": ["made up"], "gates": [], "provisional": True, "functional": "PBE"}
+)
 
 
 @contextmanager
@@ -122,7 +127,7 @@ def pretend(root: Path, requests: list["Request"]) -> str:
             (place / INPUTS).write_text(json.dumps({"inputs": "a" * 64}))
             (place / RESULT).write_text(result.model_dump_json(indent=2))
             if step == "verdict":
-                (place / "verdict.json").write_text(json.dumps({"topology": "strong TI"}))
+                (place / "verdict.json").write_text(VERDICT)
         ledger = read_ledger(directory)
         assert ledger is not None
         for place, stage in enumerate(ledger.stages):
@@ -156,6 +161,20 @@ def status(root: Path, said: str, found: dict[str, Any]) -> None:
         runs.append(run)
     found |= {name: min(run[name] for run in runs) for name in runs[0]}
     found["status says"] = done.stderr.strip().splitlines()[0]
+
+
+def collect(root: Path, found: dict[str, Any]) -> None:
+    """Time what `discover collect` does, twice, with records that hold no bands and pictures."""
+    from candidates.store import Store
+    from discovery.submission.collect import collect_into
+    from discovery.submission.ledger import candidate_directories
+
+    store = Store(f"sqlite:///{root / 'store.sqlite'}")
+    directories = candidate_directories(root)
+    for name in ("collected", "collected again"):
+        with timed(found, name):
+            outcomes = [one.outcome for one in collect_into(store, directories)]
+        found[name] = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
 
 
 def main() -> None:
@@ -200,6 +219,7 @@ def main() -> None:
             for directory in candidate_directories(root):
                 read_ledger(directory)
         status(root, said, found)
+        collect(root, found)
         print(json.dumps(found, indent=2, ensure_ascii=False), flush=True)
 
 
