@@ -23,7 +23,7 @@ from discovery.submission.ledger import (
     write_ledger,
 )
 from discovery.submission.stages import stages_of
-from discovery.verification.results import REQUEST, Request, write_text
+from discovery.verification.results import REQUEST, Request
 
 if TYPE_CHECKING:
     from discovery.submission.cluster import Cluster
@@ -81,8 +81,9 @@ def hand_in(
     from discovery.verification.flow import write_request
 
     directory = Path(request.directory)
-    if not (directory / REQUEST).exists():
-        write_request(request)
+    written = not (directory / REQUEST).exists()
+    if written:
+        request = write_request(request)
     with locked(directory):
         before = read_ledger(directory)
         known = read_request(directory)
@@ -103,13 +104,15 @@ def hand_in(
                 return "known"
             if same and all(stage.state == "ended" for stage in before.stages):
                 return "ended"
-        request = write_request(request)
+        if not written:
+            request = write_request(request)
         stages = stages_of(request, cluster)
         if before is not None and same:
             stages = tuple(_as_before(stage, before) for stage in stages)
         (directory / script.FOLDER).mkdir(exist_ok=True)
         for stage in stages:
-            write_text(script.script_path(directory, stage), script.render(directory, stage, cluster))
+            text = script.render(directory, stage, cluster)
+            script.script_path(directory, stage).write_text(text, encoding="utf-8")
         ledger = Submission(
             backend="slurm",
             candidate=request.candidate_id,

@@ -3,12 +3,15 @@
 import shlex
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discovery.submission.ledger import Stage
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from discovery.submission.cluster import Cluster
 
 FOLDER = "jobs"
@@ -34,21 +37,10 @@ def render(directory: Path, stage: Stage, cluster: "Cluster") -> str:
         stage: what it runs and asks for.
         cluster: what the job has to set up.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("discovery.submission")
-    environment = Environment(
-        loader=loader,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["quote"] = lambda value: shlex.quote(str(value))
     asked = stage.resources
     # A program that can stop by itself does so before the signal comes, and that may come early.
     early = min(EARLY, (asked.seconds - cluster.margin) // 10)
-    return environment.get_template("job.sh.j2").render(
+    return _template().render(
         asked=asked,
         candidate=directory.name,
         directory=directory,
@@ -59,6 +51,21 @@ def render(directory: Path, stage: Stage, cluster: "Cluster") -> str:
         variables=_variables(stage, cluster),
         seconds=asked.seconds - cluster.margin - early,
     )
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("discovery.submission"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["quote"] = lambda value: shlex.quote(str(value))
+    return environment.get_template("job.sh.j2")
 
 
 def _variables(stage: Stage, cluster: "Cluster") -> Mapping[str, str]:
