@@ -128,7 +128,7 @@ class Slurm:
         for name in ("munged", "slurmctld", "slurmd"):
             with suppress(OSError):
                 lines = (self.place / f"{name}.log").read_text(errors="replace").splitlines()
-                texts += [f"{name}:", *lines[-8:]]
+                texts += [f"{name}:", *lines[-16:]]
         return "\n".join(texts)
 
     def drain(self, reason: str = "test") -> None:

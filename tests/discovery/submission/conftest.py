@@ -111,7 +111,9 @@ class Bench:
         """Wait until nothing is queued, and see that there is the verdict, with nothing run twice."""
         self.slurm.wait_empty(seconds)
         row = self.status()
-        assert (row["state"], row["verdict"]) == ("done", "strong TI"), f"{row}\n{self.job_output()}"
+        assert (row["state"], row["verdict"]) == ("done", "strong TI"), (
+            f"{row}\n{self.job_output()}\n{self.slurm.told()}"
+        )
         assert self.finished() == Counter(PROGRAM_STEPS), "each step came to its end once"
 
     def job_output(self) -> str:

@@ -31,7 +31,8 @@ class ProgramEngine(FakeEngine):
             left = seconds_left()
             if left is not None and left < MARGIN and not os.environ.get("FAKE_PW_DEAF"):
                 program.terminate()
-                program.wait()
+                if program.wait() == 0:  # it was just done
+                    break
                 (directory / UNFINISHED).write_text("{}")
                 raise WalltimeReached(f"{step} was stopped before the walltime")
             time.sleep(0.1)
