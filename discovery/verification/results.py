@@ -136,6 +136,8 @@ def inputs_hash(step: str, request: Request, previous: Sequence[StepResult]) -> 
         "crystal": [crystal.elements, *(_rounded(x) for x in (crystal.lattice, crystal.frac_coords))],
         "previous": {result.name: [result.inputs, result.state == "done"] for result in previous},
     }
+    if own := _projections(step, request):
+        facts["projections"] = own
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -144,6 +146,18 @@ def _values(step: str, section: Any) -> Any:
     if step != "wannier_input" or not isinstance(section, dict):
         return section
     return {key: value for key, value in section.items() if key not in _OF_RETRIES and value is not None}
+
+
+def _projections(step: str, request: Request) -> dict[str, Any]:
+    """Return the user's projections of the crystal's elements where the number of bands follows from them.
+
+    That is so from the density with coupling on, whose hash later steps hold; nothing without a choice, so
+    that what was computed before stays valid.
+    """
+    if step != "static_soc":
+        return {}
+    chosen = (request.preset.get("wannier") or {}).get("projections") or {}
+    return {element: chosen[element] for element in sorted(chosen) if element in request.crystal.elements}
 
 
 _OF_RETRIES = ("retries", "more_bands", "denser_mesh")

@@ -151,27 +151,32 @@ def read_potcar(path: str | Path) -> tuple[Valence, ...]:
     return found
 
 
-def valence_of_title(title: str) -> Valence:
+def valence_of_title(title: str, electrons: float | None = None) -> Valence:
     """Return the valence that a POTCAR's title promises, for a machine without POTCARs.
 
     ``_d`` adds the d shell below, ``_pv`` the p, ``_sv`` s and p; plain names hold the valence of the
-    periodic table. Source: VASP wiki, "Available pseudopotentials".
+    periodic table. ``_3`` and ``_2`` of a lanthanide say the valency that is left where f lies in the core.
+    Source: VASP wiki, "Available pseudopotentials" and, for f, the manual's page on f elements.
 
     Args:
         title: such as ``Sn_d`` or ``PAW_PBE Sn_d 06Sep2000``.
+        electrons: that it treats (ZVAL); says how much below the valency a lanthanide has besides.
 
     Raises:
-        PlanError: lanthanides and actinides, GW and fractional sets, whose titles do not say it.
+        PlanError: lanthanides and actinides with f electrons, GW and fractional sets, whose titles do not
+            say it.
     """
     from pymatgen.core import Element
 
     label = next((word for word in title.split() if re.match(r"[A-Z][a-z]?(_|$)", word)), title)
     symbol, *suffixes = label.split("_")
-    if not Element.is_valid_symbol(symbol) or set(suffixes) - {"d", "pv", "sv"}:
+    if not Element.is_valid_symbol(symbol):
         raise PlanError(f"{title!r} does not say what valence it holds", POTCAR_REMEDY)
     element = Element(symbol)
     if element.is_lanthanoid or element.is_actinoid:
-        raise PlanError(f"{title!r} does not say which f electrons it treats", POTCAR_REMEDY)
+        return Valence(symbol, _without_f(title, symbol, suffixes, electrons), title)
+    if set(suffixes) - {"d", "pv", "sv"}:
+        raise PlanError(f"{title!r} does not say what valence it holds", POTCAR_REMEDY)
     row = element.row
     outer = {(row, "s"), (row, "p")} | ({(row - 1, "d")} if 3 <= element.group <= 12 else set())
     if element.group <= 2:
@@ -184,3 +189,35 @@ def valence_of_title(title: str) -> Valence:
         if (n, letter) in wanted
     )
     return Valence(symbol, shells, title)
+
+
+_FROZEN_F = {
+    8: ((5, "p", 6.0), (6, "s", 2.0)),
+    9: ((5, "p", 6.0), (5, "d", 1.0), (6, "s", 2.0)),
+    11: ((5, "s", 2.0), (5, "p", 6.0), (5, "d", 1.0), (6, "s", 2.0)),
+}
+"""Electrons of a lanthanide without f → its shells: two or three of the valency, 5p, in the light ones 5s."""
+
+
+def _without_f(title: str, symbol: str, suffixes: list[str], electrons: float | None) -> tuple[Shell, ...]:
+    """Return the shells of a lanthanide whose f electrons lie in the core, or which has none (La).
+
+    Raises:
+        PlanError: f electrons are treated, or the number of electrons is not one that is known.
+    """
+    valency = {("La", ""): 3, ("La", "s"): 3}.get((symbol, "_".join(suffixes)))
+    if suffixes in (["2"], ["3"]):
+        valency = int(suffixes[0])
+    if valency is None:
+        raise PlanError(
+            f"{title!r} does not say which f electrons it treats",
+            f"{POTCAR_REMEDY} Of a lanthanide with f in the core, {symbol}_3 or {symbol}_2 says it "
+            f"(--set vasp.potcars.{symbol}=NAME).",
+        )
+    rows = _FROZEN_F.get(round(electrons)) if electrons is not None else None
+    if rows is None or (valency == 2) != (len(rows) == 2):
+        treated = "an unknown number of" if electrons is None else f"{electrons:g}"
+        raise PlanError(
+            f"{title!r} with {treated} electrons does not say which shells it treats", POTCAR_REMEDY
+        )
+    return _shells(rows)

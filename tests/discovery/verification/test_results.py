@@ -41,6 +41,13 @@ def test_a_step_depends_on_its_own_section(ask: Ask, key: str) -> None:
         assert found == SETTINGS[key]
 
 
+def test_bands_with_coupling_follow_the_projections(ask: Ask) -> None:
+    element = ask().crystal.elements[0]
+    found = changed(ask(), ask(preset={f"wannier.projections.{element}": "s,p"}))
+    assert found == {"static_soc", "wannier_input", "wannier"}
+    assert "static_soc" not in changed(ask(), ask(preset={"wannier.projections.Xe": "s,p"}))
+
+
 def test_options_reach_the_steps_that_they_concern(ask: Ask) -> None:
     assert changed(ask(), ask(miller=(1, 1, 0))) == {"surfaces"}
     assert changed(ask(), ask(ranks=4, threads=2, stop_early=False)) == set()

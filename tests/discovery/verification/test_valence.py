@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from discovery.verification.projections import choose
 from discovery.verification.valence import PlanError, Shell, Valence, read_potcar, read_upf, valence_of_title
 from tests.discovery.verification.valences import SELENIUM, TIN, potcar
 
@@ -110,11 +111,13 @@ def test_titles_hold_the_electrons_that_pymatgen_lists_for_them() -> None:
     read = {}
     for title, zval in _electrons("PBE_54").items():
         try:
-            read[title] = valence_of_title(title).n_electrons == zval
+            read[title] = valence_of_title(title, zval).n_electrons == zval
         except PlanError:
             continue
     assert all(read.values())
-    assert len(read) > 120
+    assert len(read) > 135
+    assert {"La", "La_s", "Ce_3", "Nd_3", "Eu_2", "Gd_3", "Er_2", "Er_3", "Yb_2", "Yb_3", "Lu_3"} <= set(read)
+    assert not {"Ce", "Eu", "Gd", "Yb", "Lu", "Th", "U", "Ac"} & set(read)
     assert {"Ag", "Hg", "Sn_d", "Se", "Bi_d", "Cu_pv", "Ba_sv", "Li_sv", "W_sv"} <= set(read)
 
 
@@ -122,6 +125,31 @@ def test_titles_hold_the_electrons_that_pymatgen_lists_for_them() -> None:
 def test_titles_that_do_not_say_it_are_refused(title: str) -> None:
     with pytest.raises(PlanError, match="does not say"):
         valence_of_title(title)
+
+
+@pytest.mark.parametrize(
+    ("title", "electrons", "shells"),
+    [
+        ("Eu_2", 8, ["5p", "6s"]),
+        ("Yb_3", 9, ["5p", "5d", "6s"]),
+        ("Nd_3", 11, ["5s", "5p", "5d", "6s"]),
+        ("La_s", 9, ["5p", "5d", "6s"]),
+    ],
+)
+def test_f_in_the_core(title: str, electrons: float, shells: list[str]) -> None:
+    valence = valence_of_title(title, electrons)
+    assert (names(valence), valence.n_electrons) == (shells, electrons)
+    assert choose(valence).projected == "sd"
+    assert all(shell.letter in "sp" for shell in choose(valence).deep)
+
+
+@pytest.mark.parametrize(
+    ("title", "electrons"), [("Gd", 18), ("U_s", 14), ("Yb_2_n", 10), ("Yb_2", 9), ("Er_3", 8), ("Ce_3", 12)]
+)
+def test_f_electrons_are_not_guessed(title: str, electrons: float) -> None:
+    with pytest.raises(PlanError, match="does not say which") as caught:
+        valence_of_title(title, electrons)
+    assert "PMG_VASP_PSP_DIR" in caught.value.remedy
 
 
 def test_full_titles_are_read() -> None:

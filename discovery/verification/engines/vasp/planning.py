@@ -35,7 +35,7 @@ def valences(potentials: Iterable[Potential], functional: str) -> list[Valence]:
     try:
         potcar = load_potcar([one.symbol for one in potentials], functional)
     except StepError:
-        found = [valence_of_title(one.symbol) for one in potentials]
+        found = [valence_of_title(one.symbol, one.electrons) for one in potentials]
     else:
         with tempfile.TemporaryDirectory() as folder:  # gone at once: POTCARs are not kept
             potcar.write_file(str(Path(folder) / "POTCAR"))
