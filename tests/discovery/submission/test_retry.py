@@ -186,3 +186,27 @@ def test_one_refusal_does_not_stop_the_others(
     assert done.exit_code == 1
     assert f"{other.candidate_id} was not submitted" in done.stderr
     assert "7 steps kept" in done.stdout
+
+
+def test_what_ran_here_runs_here_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.discovery.verification import fake_engine
+
+    monkeypatch.setattr("discovery.verification.engines.ENGINES", {"espresso": fake_engine.NAME})
+    monkeypatch.setattr("discovery.verification.wannierise.wannierise", fake_engine.wannierise)
+    monkeypatch.setenv(fake_engine.FAULTS, str(tmp_path / "faults.json"))
+    (tmp_path / "faults.json").write_text('{"kill": "static_soc"}')
+    request = make_request(tmp_path)
+    done = CliRunner().invoke(app, ["retry", request.directory])
+    assert "was not submitted" in done.stderr
+    begin(request, "static")
+    interrupted = retry(request.directory)
+    assert interrupted.exit_code == 130
+    assert "2 steps of Po are kept" in interrupted.stderr
+    assert standing(Path(request.directory), None).state == "lost"
+    (tmp_path / "faults.json").write_text("{}")
+    done = retry(request.directory)
+    assert done.exit_code == 0, done.output
+    assert "2 steps kept" in done.stdout
+    assert "strong TI" in done.stdout
+    runs = (tmp_path / "runs.txt").read_text().split()
+    assert runs.count("static") == runs.count("static_soc") == 1
