@@ -5,11 +5,14 @@ from typing import Annotated
 import typer
 
 from discovery.cli.console import USAGE, refuse
-from discovery.cli.status import Ids, Root, folder
+from discovery.cli.status import Root, folder
 
 
 def cancel(
-    ids: Ids = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID", help="Candidate ids, their beginnings, or folders.", show_default=False),
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", help="All that wait or run.")] = False,
     root: Root = None,
 ) -> None:

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 def retry(
     ids: Annotated[
         list[str],
-        typer.Argument(
-            metavar="ID...", help="Candidate ids, their beginnings, or folders.", show_default=False
-        ),
+        typer.Argument(metavar="ID", help="Candidate ids, their beginnings, or folders.", show_default=False),
     ],
     step: Annotated[
         str | None,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Ids = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[ID]...",
+        metavar="ID",
         help="Candidate ids, their beginnings, or folders; all without any.",
         show_default=False,
     ),
