@@ -98,7 +98,7 @@ def train_fold(
     import torch
 
     from xbert.model import KINDS, XBERTConfig
-    from xbert.training.loop import Schedule, fit
+    from xbert.training.loop import Schedule, ema_for, fit
     from xbert.trunk import load_trunk
 
     _begin(place, settings.fingerprint(task))
@@ -114,7 +114,7 @@ def train_fold(
     given = task.training.model_dump(exclude={"loss"})
     given |= {name: value for name, value in chosen.items() if value is not None}
     # Three digits are enough for a class, not for an energy.
-    ema = _memory(given["epochs"] * math.ceil(len(part.train) / given["batch_size"]))
+    ema = ema_for(given["epochs"] * math.ceil(len(part.train) / given["batch_size"]))
     schedule = Schedule(**given, ema=ema, seed=settings.seed, bfloat16=not regression)
     loss = regression_loss(scale.forward(values), task.training.loss, device) if regression else None
     loss = loss or class_loss(values, device)
@@ -201,11 +201,6 @@ def _write_predictions(path: Path, task: Task, data: TaskData, part: Fold, predi
         for i, name in enumerate(task.target.classes):
             columns |= {f"truth_{name}": truth[:, i], f"p_{name}": predicted[:, i]}
     pq.write_table(pa.table(columns), path, compression="zstd")
-
-
-def _memory(steps: int) -> float:
-    """Return the decay of averaged weights that forgets a start: long for long trainings, short for short."""
-    return min(0.998, 1.0 - 20.0 / max(steps, 40))
 
 
 def held_out_digest(data: TaskData, part: Fold) -> str:

@@ -44,6 +44,11 @@ class Schedule:
     bfloat16: bool = True
 
 
+def ema_for(steps: int) -> float:
+    """Return a decay of averaged weights that forgets the start of so many steps; long for long trainings."""
+    return min(0.998, 1.0 - 20.0 / max(steps, 40))
+
+
 def fit(
     model: nn.Module,
     features: Features,

@@ -7,8 +7,9 @@ So every length of a crystal is divided by the mean of its neighbour distances b
 Shape remains, scale has to come from the elements.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from xbert.features import Batch, Features, collate
 from xbert.model import XBERT, XBERTConfig
 from xbert.predict import batches
 from xbert.training.corpus import Corpus
-from xbert.training.loop import Loss, Schedule, fit
+from xbert.training.loop import Loss, Schedule, ema_for, fit
 from xbert.training.splits import formula_fold
 from xbert.training.targets import LATTICE, Targets
 
@@ -143,6 +144,10 @@ def pretrain(
     torch.manual_seed(plan.schedule.get("seed", 0))
     model = Pretraining(XBERTConfig(outputs=targets.sizes, **plan.architecture), plan.true_share)
 
+    schedule = Schedule(**plan.schedule)
+    steps = math.ceil(min(plan.epoch_size or len(rows), len(rows)) / schedule.batch_size) * schedule.epochs
+    schedule = replace(schedule, ema=plan.schedule.get("ema", ema_for(steps)))
+
     def scores(trained: nn.Module) -> dict[str, Any]:
         return score(trained, corpus, targets, held_out, device)
 
@@ -151,7 +156,7 @@ def pretrain(
         corpus.features,
         rows,
         pretraining_loss(targets, device),
-        Schedule(**plan.schedule),
+        schedule,
         directory,
         device,
         on_step,

@@ -13,6 +13,7 @@ from xbert.tasks.learn import Settings
 from xbert.tasks.model import Scale
 from xbert.tasks.record import TaskError, choose_protocol, read_task
 from xbert.tasks.run import run, score_again
+from xbert.training.loop import ema_for
 
 SMALL = {"width": 16, "layers": 1, "heads": 2, "feed_forward": 16, "graph_width": 8}
 
@@ -168,9 +169,9 @@ def test_a_scale_and_its_inverse(transform: str) -> None:
 
 
 def test_averaged_weights_forget_the_start_of_short_trainings() -> None:
-    assert learn._memory(100_000) == 0.998
-    assert learn._memory(200) == pytest.approx(0.9)
-    assert learn._memory(1) == 0.5
+    assert ema_for(100_000) == 0.998
+    assert ema_for(200) == pytest.approx(0.9)
+    assert ema_for(1) == 0.5
 
 
 def test_a_score_without_a_number_is_null_in_json_and_survives(folder: Path, tmp_path: Path) -> None:
