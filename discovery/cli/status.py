@@ -104,7 +104,7 @@ def look(root: Path, ids: list[str]) -> list["Standing"]:
 def send_held(root: Path, rows: "Sequence[Standing]") -> bool:
     """Send jobs that were held for want of room, should there be any, and return whether some were sent."""
     from discovery.submission import SubmissionError
-    from discovery.submission.handover import top_up
+    from discovery.submission.sending import top_up
 
     if not any(row.state == "held" and row.backend == "slurm" for row in rows):
         return False

@@ -24,7 +24,8 @@ def submit_slurm(
 ) -> None:
     """Write requests, job scripts and ledgers, and send what the queue has room for."""
     from discovery.submission import SubmissionError, slurm
-    from discovery.submission.handover import hand_in, top_up
+    from discovery.submission.handover import hand_in
+    from discovery.submission.sending import top_up
 
     cluster, path, sha256 = _load(file)
     if dry_run:

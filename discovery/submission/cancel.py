@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from discovery.submission import SubmissionError
-from discovery.submission.handover import GOING_ON
 from discovery.submission.ledger import locked, read_ledger, write_ledger
+from discovery.submission.sending import GOING_ON
 from discovery.verification.lock import LOCK, at_work
 
 REASON = "taken back"

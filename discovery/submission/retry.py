@@ -118,8 +118,9 @@ def resend(directory: Path) -> list[tuple[str, str, str]]:
     """
     from discovery.submission import slurm
     from discovery.submission.cluster import load_cluster
-    from discovery.submission.handover import hand_in, top_up
+    from discovery.submission.handover import hand_in
     from discovery.submission.jobflow_remote import submit
+    from discovery.submission.sending import top_up
 
     ledger = read_ledger(directory)
     if ledger is None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from discovery.submission.handover import GOING_ON
 from discovery.submission.ledger import Stage, Submission
+from discovery.submission.sending import GOING_ON
 from discovery.submission.standing import Facts, State, lost, one_line
 from discovery.submission.status_steps import Steps
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from discovery.submission import SubmissionError, slurm
-from discovery.submission.handover import GOING_ON, Report, job_of, send_locked, top_up
 from discovery.submission.ledger import PREFIX, Stage, Submission, locked, read_ledger, write_ledger
+from discovery.submission.sending import GOING_ON, Report, job_of, send_locked, top_up
 from discovery.verification.collect import read_request
 from discovery.verification.engines import DEADLINE
 from discovery.verification.local import Event, run_steps

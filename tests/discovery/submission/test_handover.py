@@ -1,5 +1,6 @@
 """What is sent, when, and that nothing is sent twice; the queue is on paper."""
 
+import multiprocessing
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +9,9 @@ import pytest
 
 from discovery.submission import SubmissionError, slurm
 from discovery.submission.cluster import Cluster
-from discovery.submission.handover import Report, hand_in, send, top_up
+from discovery.submission.handover import hand_in
 from discovery.submission.ledger import Submission, locked, read_ledger, write_ledger
+from discovery.submission.sending import Report, send, top_up
 from discovery.verification.results import Request
 from tests.discovery.submission.paper_queue import PaperQueue, paper
 from tests.discovery.verification.conftest import ask, polonium, set_faults
@@ -226,3 +228,27 @@ def test_the_shell_of_a_job_tells_its_steps_of_the_walltime(
     job.send_signal(10)
     assert job.wait(20) == 3
     job.stdout.close()
+
+
+def _hand_in(request: Request) -> None:
+    hand_in(request, TWO, Path("/c.yaml"), "0" * 64, {})
+
+
+def test_two_at_once_hand_in_one_verification(ask: Ask) -> None:
+    context = multiprocessing.get_context("fork")
+    for number in range(5):
+        request = request_of(ask, number)
+        both = [context.Process(target=_hand_in, args=(request,)) for _ in range(2)]
+        for process in both:
+            process.start()
+        for process in both:
+            process.join()
+        assert [process.exitcode for process in both] == [0, 0]
+        assert len(ledger_of(request).stages) == 2
+
+
+def test_a_queue_that_was_asked_too_early_is_asked_again(ask: Ask, paper: PaperQueue) -> None:
+    request = request_of(ask)
+    before = slurm.queue()
+    submit(request)
+    assert hand_in(request, TWO, Path("/c.yaml"), "0" * 64, before) == "known"

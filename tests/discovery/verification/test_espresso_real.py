@@ -14,8 +14,9 @@ from pymatgen.core import Lattice, Structure
 from candidates.verification import Verification
 from dft_templates.presets import load_preset
 from discovery.submission.cluster import load_cluster
-from discovery.submission.handover import hand_in, top_up
+from discovery.submission.handover import hand_in
 from discovery.submission.ledger import read_ledger
+from discovery.submission.sending import top_up
 from discovery.verification.collect import collect
 from discovery.verification.flow import make_request
 from discovery.verification.local import run_here
