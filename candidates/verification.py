@@ -9,8 +9,9 @@ from candidates.records import Record, Text, Verdict, utc
 StepState = Literal["waiting", "running", "done", "stopped", "skipped", "failed"]
 """``stopped``: it worked, and what it found makes the rest pointless; ``skipped``: an earlier one did."""
 
-VerificationState = Literal["running", "verified", "stopped", "failed"]
-"""``verified``: there is a verdict, an inconclusive one included; ``stopped``: a step decided without one."""
+VerificationState = Literal["waiting", "running", "interrupted", "verified", "stopped", "failed"]
+"""``verified``: there is a verdict, an inconclusive one included; ``stopped``: a step decided without one;
+``interrupted``: a step had begun and no process is at work on it; ``waiting``: nothing is under way."""
 
 STEPS = (
     "relax",

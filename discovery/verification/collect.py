@@ -34,13 +34,17 @@ from discovery.verification.results import (
 
 VERIFICATION = "verification.json"
 
+INTERRUPTED = "it had begun and was interrupted"
+"""Why a step waits that no process is at work on any more."""
+
 
 def collect(directory: Path) -> Verification:
     """Return the record of what a candidate's directory holds by now.
 
     The same files give the same record, and only one thing of the moment enters it: the step that has begun
     counts as running while a process is at work in the directory. Without one it counts as waiting, and says
-    so, like all others that have no result: a verification that was cut short can be looked at.
+    so, like all others that have no result: a verification that was cut short can be looked at, and is called
+    interrupted.
 
     Raises:
         StepError: it is not a directory of a verification.
@@ -62,7 +66,7 @@ def collect(directory: Path) -> Verification:
     if results[-1].state == "done":
         text = (step_directory(request, "verdict") / VERDICT).read_text(encoding="utf-8")
         verdict = Verdict.model_validate_json(text)
-    return assemble(request, results, verdict)
+    return assemble(request, results, verdict, busy=at_work(Path(request.directory)))
 
 
 def _running(request: Request) -> str:
@@ -87,7 +91,7 @@ def _open(request: Request, name: str, running: str) -> StepResult:
     if (place / UNFINISHED).is_file():
         said = "it was stopped in good order before the end of its time"
     elif begun_with(place) not in ("", NOT_RUN):
-        said = "it had begun and was interrupted"
+        said = INTERRUPTED
     else:
         return StepResult(name=name, state="waiting")
     return StepResult(name=name, state="waiting", reason=said, remedy=LATER)
@@ -110,13 +114,16 @@ def _skipped(results: list[StepResult]) -> list[StepResult]:
     return list(final.values())
 
 
-def assemble(request: Request, results: Sequence[StepResult], verdict: Verdict | None) -> Verification:
+def assemble(
+    request: Request, results: Sequence[StepResult], verdict: Verdict | None, busy: bool = False
+) -> Verification:
     """Put results, plots and inputs together.
 
     Args:
         request: what was asked for.
         results: of the steps, in order.
         verdict: what it came to.
+        busy: whether a process is at work on it.
     """
     bands: list[BandPlot] = []
     wilson: tuple[WilsonPlot, ...] = ()
@@ -140,7 +147,7 @@ def assemble(request: Request, results: Sequence[StepResult], verdict: Verdict |
         engine=_engine_name(request.engine),
         preset=str(request.preset.get("name", "")),
         functional=functional or "not known yet",
-        state=_state(results, verdict),
+        state=_state(results, verdict, busy),
         steps=tuple(_step(result, request) for result in results),
         verdict=verdict,
         bands=tuple(bands),
@@ -151,13 +158,17 @@ def assemble(request: Request, results: Sequence[StepResult], verdict: Verdict |
     )
 
 
-def _state(results: Sequence[StepResult], verdict: Verdict | None) -> VerificationState:
+def _state(results: Sequence[StepResult], verdict: Verdict | None, busy: bool) -> VerificationState:
     if verdict is not None:
         return "verified"
     states = {result.state for result in results}
     if "stopped" in states:
         return "stopped"
-    return "failed" if "failed" in states else "running"
+    if "failed" in states:
+        return "failed"
+    if busy or "running" in states:
+        return "running"
+    return "interrupted" if any(result.reason == INTERRUPTED for result in results) else "waiting"
 
 
 def _step(result: StepResult, request: Request) -> Step:

@@ -72,6 +72,7 @@ def test_the_step_at_work_is_running(ask: Ask) -> None:
             record = collect(Path(request.directory))
             seen.append({step.name: step.state for step in record.steps if step.state == "running"})
             assert {step.name: step.state for step in record.steps}[event.step] == "running"
+            assert record.state == "running"
 
     record = run_here(request, look)
     assert [list(names) for names in seen] == [[step.name] for step in record.steps]
@@ -99,4 +100,6 @@ def test_a_step_that_was_interrupted_says_so_and_does_not_run(ask: Ask, set_faul
 def test_inputs_that_were_only_written_have_not_begun(ask: Ask) -> None:
     request = ask()
     write_inputs(request)
-    assert {(step.state, step.reason) for step in collect(Path(request.directory)).steps} == {("waiting", "")}
+    record = collect(Path(request.directory))
+    assert {(step.state, step.reason) for step in record.steps} == {("waiting", "")}
+    assert record.state == "waiting"

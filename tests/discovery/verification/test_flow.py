@@ -112,7 +112,7 @@ def test_a_killed_run_goes_on(ask: Ask, set_faults: Set, step: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_here(request)
     halfway = collect(Path(request.directory))
-    assert halfway.state == "running"
+    assert halfway.state == "interrupted"
     assert states(halfway)[step] == "waiting"
     before = runs(request)
     set_faults()
@@ -128,7 +128,7 @@ def test_a_step_stopped_before_its_deadline_goes_on_where_it_was(
     set_faults(walltime=step)
     request = ask()
     halfway = run_here(request)
-    assert (halfway.state, states(halfway)[step]) == ("running", "waiting")
+    assert (halfway.state, states(halfway)[step]) == ("waiting", "waiting")
     assert halfway.verdict is None
     place = step_directory(request, step)
     assert (place / "half").exists()
