@@ -10,10 +10,10 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from discovery.verification.band_counts import spare_bands
 from discovery.verification.eigenvalues import Eigenvalues, ElectronCountError
 from discovery.verification.exclusion import exclude
 from discovery.verification.projections import Choice
@@ -33,7 +33,7 @@ from discovery.wannier.wanniertools.plan import PlanError as WtPlanError
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ["FILE_NAME", "PlanError", "WannierPlan", "bands_needed", "spare_bands"]
+__all__ = ["FILE_NAME", "PlanError", "WannierPlan"]
 
 FILE_NAME = "wannier_plan.json"
 """Under which a step leaves its plan beside its inputs."""
@@ -226,27 +226,3 @@ class WannierPlan:
         lattice = tuple(tuple(row) for row in data["lattice"])
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return cls(**(plain | {"atoms": atoms, "lattice": lattice}))
-
-
-def spare_bands(num_wann: int) -> int:
-    """Return how many bands to compute above those that Wannier functions replace.
-
-    They have to be complete, at every k, up to the highest energy of band num_wann (`outer_limit`): in
-    antimony four above sixteen are too few and break time reversal by 90 meV, in silicon eight suffice.
-    """
-    return max(12, ceil(0.5 * num_wann))
-
-
-def bands_needed(choices: Mapping[str, Choice], counts: Mapping[str, int]) -> int:
-    """Return the bands with spin–orbit coupling that a plan will ask for, before any is known.
-
-    Args:
-        choices: element → shells.
-        counts: element → atoms in the cell.
-    """
-    states = {"s": 2, "p": 6, "d": 10, "f": 14}
-    num_wann = sum(
-        counts[element] * states[letter] for element in counts for letter in choices[element].projected
-    )
-    deep = sum(counts[element] * shell.n_states for element in counts for shell in choices[element].deep)
-    return 2 * ceil((deep + num_wann + spare_bands(num_wann)) / 2)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from discovery.verification.band_counts import bands_needed
 from discovery.verification.eigenvalues import Eigenvalues
-from discovery.verification.plan import PlanError, WannierPlan, bands_needed
+from discovery.verification.plan import PlanError, WannierPlan
 from discovery.verification.projections import choices
 from discovery.verification.valence import read_upf, valence_of_title
 from discovery.verification.windows import decide_windows

@@ -167,7 +167,7 @@ def _bands(
     coupled: bool,
 ) -> int:
     """Return the bands of a run: what the preset wants above the filled ones, or what the plan will need."""
-    from discovery.verification.plan import bands_needed
+    from discovery.verification.band_counts import bands_needed
 
     chosen = preset.espresso
     empty = max(chosen.empty_at_least, chosen.empty_fraction * electrons)

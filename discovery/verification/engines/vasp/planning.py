@@ -6,11 +6,12 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from discovery.verification.band_counts import bands_needed
 from discovery.verification.engines import StepError
 from discovery.verification.engines.vasp.outputs import eigenvalues_of, fermi_energy, read_vasprun
 from discovery.verification.engines.vasp.potentials import Potential, load_potcar
 from discovery.verification.meshes import mesh_of
-from discovery.verification.plan import WannierPlan, bands_needed
+from discovery.verification.plan import WannierPlan
 from discovery.verification.projections import Choice, choices
 from discovery.verification.valence import PlanError, Valence, read_potcar, valence_of_title
 
