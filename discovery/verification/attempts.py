@@ -15,6 +15,8 @@ from discovery.verification import quality
 from discovery.verification.meshes import mesh_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pymatgen.core import Structure
 
     from discovery.verification.plan import WannierPlan
@@ -66,11 +68,13 @@ class Attempt:
         number: 1 for the first.
         plan: that they were made by.
         result: how it went.
+        engine: where the engine ran for it.
     """
 
     number: int
     plan: "WannierPlan"
     result: "StepResult"
+    engine: "Path"
 
     @property
     def faults(self) -> tuple[Shortfall, ...]:

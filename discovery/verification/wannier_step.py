@@ -11,9 +11,11 @@ from discovery.verification import quality
 from discovery.verification.attempts import Attempt, best, changed
 from discovery.verification.engines import StepError, StepOutput, WalltimeReached, make_engine
 from discovery.verification.first_principles import EngineStepMaker, crystal_now
+from discovery.verification.plan import WannierPlan
 from discovery.verification.quality import BandsDifferError
-from discovery.verification.results import ATTEMPTS, INPUTS, RESULT, Request, StepResult
+from discovery.verification.results import ATTEMPTS, INPUTS, RESULT, Request, StepResult, step_directory
 from discovery.verification.steps import StepMaker, directories, functional_of
+from discovery.verification.superseded import is_pruned, prune
 from discovery.verification.wannierise import AGAIN
 
 PROJECT_MORE = "Give more projections: see the wannier section of the preset."
@@ -73,7 +75,8 @@ class WannierMaker(StepMaker):
     """Makes the job that tries for good Wannier functions as often as the preset says.
 
     An attempt has its own folder in that of the step; from the second on, so has the engine's run before it.
-    All of them are kept, so that nothing finished is run again. The best one's files are those of the step.
+    Inputs, results and what programs said are kept, so that nothing finished is run again; large files of
+    those that were not taken go (`prune`). The best one's files are those of the step.
     """
 
     name: str = "wannier"
@@ -100,6 +103,10 @@ class WannierMaker(StepMaker):
                 return {"decides": decides, "notes": tuple(told)}
             raise StepError(attempts[0].result.reason + tried, attempts[-1].result.remedy)
         take(Path(result.directory), directory)
+        for attempt in attempts:  # one that failed is tried again, and needs all it had
+            if attempt is not chosen and attempt.result.state == "done":
+                prune(attempt.engine)
+                prune(Path(attempt.result.directory))
         tried_notes: tuple[str, ...] = ()
         if len(told) > 1:
             tried_notes = (*told, f"Attempt {chosen.number} was taken.")
@@ -129,10 +136,15 @@ class WannierMaker(StepMaker):
         before: frozenset[str] = frozenset()
         while True:
             number = len(attempts) + 1
-            plan = wannier_output(request, Path(source.directory)).wannier_plan
-            assert plan is not None
+            engine = Path(source.directory)
+            if is_pruned(engine):
+                plan = WannierPlan.load(step_directory(request, self.name) / place_of(number))
+            else:
+                found = wannier_output(request, engine).wannier_plan
+                assert found is not None
+                plan = found
             maker = AttemptMaker(needs=self.needs, uses=self.uses, place=place_of(number))
-            attempts.append(Attempt(number, plan, maker.run(request, [*earlier, source])))
+            attempts.append(Attempt(number, plan, maker.run(request, [*earlier, source]), engine))
             settings, advice = request.preset["wannier"], attempts[-1].advice
             if not advice or number > settings["retries"]:
                 return attempts, None
