@@ -26,6 +26,9 @@ REMEDIES: dict[str, str] = {
     "--hubbard.",
     "wrong offset": "The pseudopotential lacks the wavefunction that +U acts on: leave the element out of "
     "--hubbard.",
+    # Said by 7.1 and later, which take +U from a card; what spinors have of it there has not been tested.
+    "input syntax has changed": "--hubbard is written as Quantum ESPRESSO 6.7 to 7.0 read it: take one of "
+    "these, or --engine vasp.",
     "Hubbard": "Look at the elements that --hubbard names.",
 }
 """Part of a message → what to do."""

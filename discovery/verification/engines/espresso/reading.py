@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from discovery.verification.engines import StepError, StepOutput
-from discovery.verification.engines.espresso import inputs, runs
+from discovery.verification.engines.espresso import hubbard, inputs, runs
 from discovery.verification.engines.espresso.parse import read_pw
 from discovery.verification.engines.espresso.steps import DENSITIES, DENSITY_OF, IRREP_LOG, PATHS
 
@@ -15,6 +15,11 @@ def read_step(step: str, directory: Path) -> StepOutput:
     found = read_pw(directory)
     if step not in DENSITY_OF and not found.converged:
         raise StepError(f"{found.path}: the run did not converge", f"See {directory / 'pw.out'}.")
+    if (directory / hubbard.FOLDER).is_dir() and not found.functional.endswith("+U"):
+        raise StepError(
+            f"pw.x {found.version} did not take the +U of {directory / 'pw.in'}",
+            "Take Quantum ESPRESSO 6.7 to 7.0, which read it from the namelist, or --engine vasp.",
+        )
     numbers = {"cutoff (Ry)": float(facts["cutoff (Ry)"]), "CPU time (s)": took.cpu_seconds}
     output: dict[str, Any] = {
         "functional": found.functional,

@@ -14,6 +14,10 @@ STOPPED = """
  %%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%
      stopping ...
 """
+CARD = """
+     Error in routine readpp (1):
+     DFT+Hubbard input syntax has changed since v7.1
+"""
 UNCONVERGED = """
      estimated scf accuracy    <       0.50000000 Ry
      estimated scf accuracy    <       0.01230000 Ry
@@ -36,6 +40,7 @@ def test_a_good_end_says_nothing(tmp_path: Path) -> None:
     ("text", "errors", "code", "reason", "remedy"),
     [
         (STOPPED, "", 1, "too many bands are not converged", "empty_at_least"),
+        (CARD, "", 1, "DFT.Hubbard input syntax has changed since v7.1", "6.7 to 7.0"),
         (UNCONVERGED, "", 2, "did not converge.*0.01230000 Ry", "mixing_beta"),
         ("iteration # 3", "", 0, "ends before JOB DONE", "again"),
         ("", "Fortran runtime error: No space left on device", 2, "disk of .* is full", "room"),

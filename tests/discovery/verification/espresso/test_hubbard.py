@@ -10,11 +10,13 @@ from pymatgen.core import Lattice, Structure
 
 from discovery.settings import get_settings
 from discovery.verification.engines import StepError, StepOutput, make_engine
-from discovery.verification.engines.espresso import hubbard
+from discovery.verification.engines.espresso import hubbard, runs
+from discovery.verification.engines.espresso.reading import read_step
 from discovery.verification.engines.espresso.upf import read_upf
 from discovery.verification.options import Options
 from tests.discovery.verification.espresso.conftest import require_programs, require_pseudos
 from tests.discovery.verification.espresso.test_engine import coarse, write
+from tests.discovery.verification.espresso.test_parse import put, text
 from tests.discovery.verification.espresso.upfs import upf_text, write_upf
 
 COPPER = Structure(Lattice(1.8 * (1 - np.eye(3))), ["Cu"], [[0, 0, 0]])
@@ -52,12 +54,12 @@ def test_a_pseudopotential_without_the_shell_is_refused(tmp_path: Path) -> None:
 
 
 def test_electrons_of_a_shell_are_said_where_pw_looks() -> None:
-    text = upf_text("Cu")
-    found = hubbard.completed(text)
+    upf = upf_text("Cu")
+    found = hubbard.completed(upf)
     assert '<PP_RELWFC.1 index="1"  lchi="2" jchi="2.5" nn="1" oc="6.0" els="3D"/>' in found
     assert '<PP_RELWFC.3 index="3"  lchi="0" jchi="0.5" nn="1" oc="1.0" els="4S"/>' in found
     kept = [line for line in found.splitlines() if "PP_RELWFC" not in line]
-    assert kept == [line for line in text.splitlines() if "PP_RELWFC" not in line]
+    assert kept == [line for line in upf.splitlines() if "PP_RELWFC" not in line]
     assert hubbard.completed(found) == found
 
 
@@ -72,6 +74,19 @@ def test_the_step_gets_pseudopotentials_of_its_own(tmp_path: Path, monkeypatch: 
     assert system["hubbard_u(1)"] == 4.0
     without = write("static_soc", COPPER, tmp_path / "no")
     assert not (without / hubbard.FOLDER).exists()
+
+
+def test_a_program_that_leaves_out_the_u_is_found_out(tmp_path: Path) -> None:
+    place = put(tmp_path, text())
+    runs.write_facts(place, {"cutoff (Ry)": 16.0})
+    (place / "programs.json").write_text(
+        '{"programs": [{"program": "pw.x", "code": 0, "seconds": 1, "cpu_seconds": 1, "memory_mb": 1}]}'
+    )
+    assert read_step("static_soc", place).functional == "PBE"
+    (place / hubbard.FOLDER).mkdir()
+    with pytest.raises(StepError, match=r"pw.x 6.7\S* did not take the [+]U") as refused:
+        read_step("static_soc", place)
+    assert "7.0" in refused.value.remedy
 
 
 def deep(output: StepOutput) -> float:
