@@ -16,6 +16,7 @@ from discovery.submission.status import standing
 from discovery.verification.lock import at_work
 from discovery.verification.results import Request
 from tests.discovery.submission import leavings
+from tests.discovery.submission.conftest import Bench
 from tests.discovery.submission.leavings import make_request, stage, submit
 from tests.discovery.submission.test_status import answer, job
 
@@ -133,3 +134,17 @@ def test_command(
     assert "nothing waits or runs" in discover("--all", "-o", str(tmp_path)).stderr
     assert discover("-o", str(tmp_path)).exit_code == 2
     assert discover("aaaa", "--all", "-o", str(tmp_path)).exit_code == 2
+
+
+@pytest.mark.slow
+def test_from_a_real_queue_and_sent_again(bench: Bench) -> None:
+    bench.order("bands_soc", 'rm -f "$FAKE_PW/bands_soc"\nexec sleep 300')
+    bench.submit()
+    bench.wait_started("bands_soc")
+    done = bench.discover("cancel", "--all")
+    assert done.returncode == 0, done.stderr
+    bench.slurm.wait_empty()
+    row = bench.status()
+    assert (row["state"], row["done"]) == ("cancelled", 3)
+    assert bench.discover("retry", row["candidate"]).returncode == 0
+    bench.wait_done()
