@@ -26,6 +26,12 @@ def crystal() -> Structure:
 
 
 @pytest.fixture
+def diamond() -> Structure:
+    """The same with one element: it has inversion."""
+    return standard_cell(Structure.from_spacegroup("Fd-3m", Lattice.cubic(4.2), ["Li"], [[0] * 3]))
+
+
+@pytest.fixture
 def preset() -> Preset:
     """Coarse, and with lithium's 1s in the core, so that the model has the crystal's electrons."""
     spacings = {"vasp.k_spacing": 0.9, "vasp.line_spacing": 0.2, "wannier.k_spacing": 0.75}

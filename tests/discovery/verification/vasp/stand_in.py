@@ -21,10 +21,12 @@ from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar, Potcar
 from discovery.topology.tightbinding import TightBinding
 from tests.discovery.topology.models import fu_kane_mele
 from tests.discovery.verification.vasp import rules, writers
+from tests.discovery.verification.vasp.wavecar import write_model
 from tests.discovery.wannier90_files import with_high_orbitals, write_overlaps
 
 FAULTS = "STAND_IN_VASP_FAULTS"
-"""Variable: a JSON file with ``unconverged``, ``cut``, ``crash`` (step names), ``gap``, ``distort``."""
+"""Variable: a JSON file with ``unconverged``, ``cut``, ``crash`` (step names), ``inverted``, ``distort``;
+``changes`` names steps whose wavefunctions have the other inversion."""
 
 LEVEL = 5.0
 """Energy of the model's middle in eV: no Fermi energy is zero by chance."""
@@ -91,15 +93,25 @@ def read_inputs(folder: Path, program: str) -> Inputs:
 
 def model(structure: Structure, n_bands: int, spin_orbit: bool, inverted: bool = True) -> TightBinding:
     """Return the model with as many bands as NBANDS, orbitals at the crystal's two sites."""
-    plain = fu_kane_mele(soc=0.125 if spin_orbit else 0.0)
-    hoppings = plain.hoppings.copy()
-    home = (plain.cells == 0).all(axis=1).argmax()
-    mass = 0.1 if inverted else 8.0
-    hoppings[home] += np.diag([LEVEL + mass] * 2 + [LEVEL - mass] * 2)
-    centres = np.repeat(structure.frac_coords, 2, axis=0)
-    crystal = TightBinding(structure.lattice.matrix, plain.cells, hoppings, centres, "interleaved")
+    crystal = four_bands(structure, spin_orbit, inverted)
     spinors = n_bands if spin_orbit else 2 * n_bands
     return with_high_orbitals(crystal, LEVEL + 14.0, coupling=0.05, pairs=spinors // 2 - 2)
+
+
+def four_bands(structure: Structure, spin_orbit: bool, inverted: bool = True) -> TightBinding:
+    """Return Fu, Kane and Mele's model; two elements differ in energy, which takes the inversion away.
+
+    With inversion the strong bond decides: where it is very strong, bands are not inverted.
+    """
+    one = len(set(structure.species)) == 1
+    bonds = (1.4 if inverted or not one else 8.0, 1.0, 1.0, 1.0)
+    plain = fu_kane_mele(bonds, soc=0.125 if spin_orbit else 0.0)
+    hoppings = plain.hoppings.copy()
+    home = (plain.cells == 0).all(axis=1).argmax()
+    mass = 0.0 if one else 0.1 if inverted else 8.0
+    hoppings[home] += np.diag([LEVEL + mass] * 2 + [LEVEL - mass] * 2)
+    centres = np.repeat(structure.frac_coords, 2, axis=0)
+    return TightBinding(structure.lattice.matrix, plain.cells, hoppings, centres, "interleaved")
 
 
 def main(program: str) -> int:
@@ -128,6 +140,10 @@ def main(program: str) -> int:
     path = None if optional is None else (optional, h.bands(optional))
     results = writers.Results(inputs, points, weights, energies, final, unconverged, path)
     writers.write_all(results)
+    if inputs.spin_orbit and inputs.incar.get("LWAVE"):
+        inverted = faults.get("inverted", True) and inputs.step not in faults.get("changes", ())
+        states = four_bands(inputs.structure, True, inverted)
+        write_model(folder / "WAVECAR", inputs.structure, points, states, round(inputs.n_electrons))
     if slow:
         for _ in range(600):
             if (folder / "STOPCAR").is_file():

@@ -14,6 +14,7 @@ from discovery.verification.flow import make_request
 from discovery.verification.local import run_here
 from discovery.verification.options import Options
 from tests.discovery.topology.models import fu_kane_mele_indices
+from tests.discovery.verification.vasp.test_parities import needs_irrep
 
 Machine = Callable[..., None]
 STRONG = fu_kane_mele_indices((1.4, 1.0, 1.0, 1.0))
@@ -55,6 +56,41 @@ def test_structure_to_verdict(
     left = {file.name for file in tmp_path.rglob("POTCAR*") if "runs" in file.parts}
     assert left == {"POTCAR.spec"}
     assert not any(name.endswith("POTCAR") for name in record.files)
+
+
+@needs_irrep
+@pytest.mark.parametrize("inverted", [True, False])
+def test_parities_and_wilson_loops_agree(
+    inverted: bool, diamond: Structure, preset: Preset, machine: Machine, tmp_path: Path
+) -> None:
+    """The real irrep reads a WAVECAR of the model's own states."""
+    machine(inverted=inverted)
+    record = verify(diamond, preset, tmp_path)
+    assert {step.state for step in record.steps} == {"done"}
+    assert record.verdict is not None
+    expected = fu_kane_mele_indices((1.4 if inverted else 8.0, 1.0, 1.0, 1.0))
+    assert expected[0] == inverted
+    assert record.verdict.z2 == {"parities": expected, "Wilson loops": expected}
+    assert record.verdict.provisional
+    assert "plumbing" in record.stand_in
+
+
+@needs_irrep
+@pytest.mark.parametrize(("functional", "same"), [("hse06", True), ("mbj", True), ("hse06", False)])
+def test_a_better_functional_confirms_or_refutes(
+    functional: str, same: bool, diamond: Structure, preset: Preset, machine: Machine, tmp_path: Path
+) -> None:
+    machine(changes=[] if same else ["check"])
+    record = verify(diamond, preset, tmp_path, check=functional)
+    verdict = record.verdict
+    assert verdict is not None
+    assert {step.name: step.state for step in record.steps}["check"] == "done"
+    gate = next(gate for gate in verdict.gates if gate.name == "inversion checked")
+    assert gate.passed is same
+    assert functional.upper() in gate.what.upper()
+    assert verdict.topology == ("strong TI" if same else "inconclusive")
+    if same:
+        assert not verdict.provisional
 
 
 def test_a_relaxation_that_changes_the_space_group(

@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pymatgen.core import Structure
+from pymatgen.io.vasp.inputs import Incar
 
 from dft_templates.presets import Preset, load_preset
 from discovery.verification.engines import StepError, make_engine
 from discovery.verification.engines.vasp import VaspEngine, custody
 from discovery.verification.options import Options
+from tests.discovery.topology.models import fu_kane_mele_indices
 from tests.discovery.verification.vasp.running import Runner
 from tests.discovery.verification.vasp.stand_in import LEVEL
+from tests.discovery.verification.vasp.test_parities import needs_irrep
+from tests.discovery.verification.vasp.writers import EXCHANGE
 
 Machine = Callable[..., None]
 
@@ -76,6 +80,45 @@ def test_check_reads_its_path(runner: Runner) -> None:
     assert found.eigenvalues is not None
     assert len(found.eigenvalues.kpoints) > 20
     assert found.eigenvalues.spin_orbit
+
+
+@needs_irrep
+@pytest.mark.parametrize("strong", [True, False])
+def test_parities_of_the_model_by_the_real_irrep(
+    strong: bool, diamond: Structure, preset: Preset, machine: Machine, tmp_path: Path
+) -> None:
+    machine(inverted=strong)
+    runner = Runner(tmp_path / "run", diamond, preset, Options(check="mbj"))
+    runner.run("static_soc")
+    expected = fu_kane_mele_indices((1.4 if strong else 8.0, 1.0, 1.0, 1.0))
+    found = runner.run("parities").parities
+    assert found is not None
+    assert (found.nu, found.nu[0]) == (expected, int(strong))
+    check = runner.run("check")  # there the TRIMs follow a mesh
+    assert check.functional == "mBJ"
+    assert check.parities is not None
+    assert check.parities.odd_pairs == found.odd_pairs
+
+
+def test_a_magnetic_start(crystal: Structure, preset: Preset, machine: Machine, tmp_path: Path) -> None:
+    """ISPIN = 2 from moments along z without coupling, from vectors with it."""
+    runner = Runner(tmp_path / "run", crystal, preset, Options(magnetic=True))
+    incar = Incar.from_file(runner.write("static") / "INCAR")
+    assert incar["ISPIN"] == 2
+    assert len(incar["MAGMOM"]) == len(crystal)
+    found = runner.run("static")
+    bands = found.eigenvalues
+    assert bands is not None
+    assert bands.spin_polarised
+    assert (bands.energies.shape[1], bands.n_filled) == (2 * incar["NBANDS"], 2)
+    # Half of the exchange up, half down; sorted together.
+    assert bands.energies[0, 1] - bands.energies[0, 0] == pytest.approx(EXCHANGE, abs=1e-5)
+    assert found.magnetisation == pytest.approx(0.0, abs=1e-6)
+    assert runner.run("bands").eigenvalues is not None
+    soc = Incar.from_file(runner.write("static_soc") / "INCAR")
+    assert "ISPIN" not in soc
+    assert np.shape(soc["MAGMOM"]) == (len(crystal), 3)
+    assert runner.run("static_soc").magnetisation is not None
 
 
 @pytest.mark.skipif(not shutil.which("wannier90.x"), reason="needs wannier90.x")

@@ -1,4 +1,6 @@
-"""A WAVECAR with real wavefunctions in VASP's own format: silicon from its empirical pseudopotential.
+"""A WAVECAR with real wavefunctions in VASP's own format: of a model, or silicon's.
+
+Silicon comes from its empirical pseudopotential.
 
 Form factors: Cohen & Bergstresser, Phys. Rev. 141, 789 (1966). No spin–orbit coupling: every band stands for
 a Kramers pair, one spinor up and one down. Format: as `pymatgen.io.vasp.outputs.Wavecar` documents it.
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from pymatgen.core import Lattice, Structure
 
+from discovery.topology.tightbinding import TightBinding
 from discovery.verification.path import standard_cell
 
 A = 5.43
@@ -61,22 +64,69 @@ def odd_pairs(structure: Structure, k: np.ndarray, n_pairs: int) -> int:
 
 
 def write_wavecar(path: Path, structure: Structure, kpoints: np.ndarray, n_pairs: int) -> None:
-    """Write spinors of all k-points; the lowest ``n_pairs`` are filled."""
-    found = [states(structure, k) for k in kpoints]
-    n_bands = 2 * N_PAIRS
-    record = max([16 * len(g) for _, _, g in found] + [8 * (4 + 3 * n_bands)])
+    """Write silicon's spinors of all k-points; the lowest ``n_pairs`` are filled."""
+    found = []
+    for k in kpoints:
+        energies, vectors, g = states(structure, k)
+        spinors = np.zeros((len(g), 2, 2 * N_PAIRS), dtype=complex)
+        spinors[:, 0, 0::2] = spinors[:, 1, 1::2] = vectors
+        found.append((np.repeat(energies, 2), spinors))
+    write_spinors(path, structure, kpoints, found, 2 * n_pairs)
+
+
+def write_model(
+    path: Path, structure: Structure, kpoints: np.ndarray, model: TightBinding, n_filled: int
+) -> None:
+    """Write the states of a model of s orbitals as plane waves: a Gaussian for each, made orthogonal.
+
+    Löwdin's way of that keeps the symmetry, so that irrep counts the parities of the model.
+
+    Args:
+        path: of the file.
+        structure: its sites carry the orbitals, spins interleaved.
+        kpoints: (n, 3) fractional.
+        model: two orbitals for each site.
+        n_filled: spinors.
+    """
+    found = []
+    for k in kpoints:
+        g = plane_waves(structure, k)
+        cartesian = (g + k) @ structure.lattice.reciprocal_lattice.matrix
+        phases = np.exp(-2j * np.pi * (g + k) @ structure.frac_coords.T)
+        bloch = phases * np.exp(-0.25 * (cartesian**2).sum(axis=1))[:, None]
+        values, vectors = np.linalg.eigh(bloch.conj().T @ bloch)
+        bloch = bloch @ (vectors / np.sqrt(values)) @ vectors.conj().T
+        energies, mixed = model.states(k)
+        found.append((energies, np.einsum("gj,jsn->gsn", bloch, mixed.reshape(len(structure), 2, -1))))
+    write_spinors(path, structure, kpoints, found, n_filled)
+
+
+def write_spinors(
+    path: Path,
+    structure: Structure,
+    kpoints: np.ndarray,
+    found: list[tuple[np.ndarray, np.ndarray]],
+    n_filled: int,
+) -> None:
+    """Write VASP's format.
+
+    Args:
+        path: of the file.
+        structure: the crystal.
+        kpoints: (n, 3) fractional.
+        found: for each of them energies (n_bands) in eV and coefficients (n_g, 2, n_bands).
+        n_filled: bands.
+    """
+    n_bands = len(found[0][0])
+    record = max([16 * len(spinors) for _, spinors in found] + [8 * (4 + 3 * n_bands), 8 * 13])
 
     def padded(data: bytes) -> bytes:
         return data + b"\0" * (record - len(data))
 
     head = [len(kpoints), n_bands, CUTOFF, *structure.lattice.matrix.ravel(), 0.0]
     parts = [padded(np.array([record, 1, 45200.0]).tobytes()), padded(np.array(head, dtype=float).tobytes())]
-    for k, (energies, vectors, g) in zip(kpoints, found, strict=True):
-        doubled = np.repeat(energies, 2)
-        rows = [x for n, e in enumerate(doubled) for x in (e, 0.0, float(n < 2 * n_pairs))]
-        parts.append(padded(np.array([2 * len(g), *k, *rows]).tobytes()))
-        for n in range(n_bands):
-            spinor = np.zeros((2, len(g)), dtype=np.complex64)
-            spinor[n % 2] = vectors[:, n // 2]
-            parts.append(padded(spinor.tobytes()))
+    for k, (energies, spinors) in zip(kpoints, found, strict=True):
+        rows = [x for n, e in enumerate(energies) for x in (e, 0.0, float(n < n_filled))]
+        parts.append(padded(np.array([2 * len(spinors), *k, *rows]).tobytes()))
+        parts += [padded(spinors[:, :, n].T.astype(np.complex64).tobytes()) for n in range(n_bands)]
     path.write_bytes(b"".join(parts))

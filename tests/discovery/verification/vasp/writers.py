@@ -15,6 +15,9 @@ from pymatgen.io.vasp.inputs import Kpoints, Poscar
 if TYPE_CHECKING:
     from tests.discovery.verification.vasp.stand_in import Inputs
 
+EXCHANGE = 0.3
+"""Splitting of the two spins in eV with ISPIN = 2."""
+
 VERSION = "6.4.3 stand-in, plumbing not physics"
 ENERGY = -10.0
 
@@ -34,6 +37,10 @@ class Results:
     @property
     def n_filled(self) -> int:
         return round(self.inputs.n_electrons / (1 if self.inputs.spin_orbit else 2))
+
+    @property
+    def polarised(self) -> bool:
+        return not self.inputs.spin_orbit and self.inputs.incar.get("ISPIN") == 2
 
     @property
     def occupations(self) -> np.ndarray:
@@ -191,7 +198,7 @@ def vasprun(results: Results) -> str:
 <calculation>
 {steps}{_structure("", results.final)}
 {forces}{stress}<energy>{energy}</energy>
-<eigenvalues><array><set>{_eigenvalues(results.energies, results.occupations)}</set></array></eigenvalues>
+<eigenvalues><array><set>{_spins(results)}</set></array></eigenvalues>
 {_dos(results)}
 {_projected(results)}
 </calculation>
@@ -248,12 +255,22 @@ def _structure(name: str, structure: Structure) -> str:
     )
 
 
-def _eigenvalues(energies: np.ndarray, occupations: np.ndarray) -> str:
+def _spins(results: Results) -> str:
+    """One set, or with ISPIN = 2 one below and one above it, which are filled alike."""
+    if not results.polarised:
+        return _eigenvalues(results.energies, results.occupations)
+    return "".join(
+        _eigenvalues(results.energies + shift, results.occupations, spin)
+        for spin, shift in ((1, -0.5 * EXCHANGE), (2, 0.5 * EXCHANGE))
+    )
+
+
+def _eigenvalues(energies: np.ndarray, occupations: np.ndarray, spin: int = 1) -> str:
     points = []
     for i, (e, f) in enumerate(zip(energies, occupations, strict=True)):
         rows = "".join(f"<r>{x:.6f} {y:.4f}</r>\n" for x, y in zip(e, f, strict=True))
         points.append(f'<set comment="kpoint {i + 1}">{rows}</set>\n')
-    return f'<set comment="spin 1">{"".join(points)}</set>'
+    return f'<set comment="spin {spin}">{"".join(points)}</set>'
 
 
 def _dos(results: Results) -> str:
@@ -264,21 +281,21 @@ def _dos(results: Results) -> str:
         f"<r>{e:.4f} {n / len(results.points):.4f} {t:.4f}</r>\n"
         for e, n, t in zip(grid, counts, total, strict=True)
     )
+    spins = "".join(f'<set comment="spin {spin + 1}">{rows}</set>' for spin in range(1 + results.polarised))
     return (
-        f'<dos><i name="efermi">{results.fermi:.8f}</i><total><array><set><set comment="spin 1">{rows}</set>'
-        "</set></array></total></dos>"
+        f'<dos><i name="efermi">{results.fermi:.8f}</i><total><array><set>{spins}</set></array></total></dos>'
     )
 
 
 def _projected(results: Results) -> str:
     """Most of every state on the atoms' s; with spin–orbit coupling three of magnetisation follow."""
-    spins = 4 if results.inputs.spin_orbit else 1
+    spins = 4 if results.inputs.spin_orbit else 2 if results.polarised else 1
     n_atoms = len(results.inputs.structure)
     row = f"<r>{0.8 / n_atoms:.4f} {'0.0000 ' * 8}</r>\n" * n_atoms
     zero = f"<r>{'0.0000 ' * 9}</r>\n" * n_atoms
     sets = []
     for spin in range(spins):
-        band = f"<set>{zero if spin else row}</set>"
+        band = f"<set>{zero if spin and results.inputs.spin_orbit else row}</set>"
         point = f"<set>{band * results.energies.shape[1]}</set>"
         sets.append(f'<set comment="spin{spin + 1}">{point * len(results.points)}</set>\n')
     return f"<projected><array><set>{''.join(sets)}</set></array></projected>"
