@@ -79,6 +79,8 @@ def row(case: dict[str, Any], root: Path) -> str:
     except StepError:
         record = None
     expected = f"{case['topology']} {_indices(case['z2'])}"
+    if "in_pbe" in case:
+        expected += f"; in PBE {case['in_pbe']}"
     if record is None:
         return f"| {case['name']} | not begun | {expected} | | {case.get('gap_mev', '')} | | |"
     seconds = sum(step.seconds or 0.0 for step in record.steps)
