@@ -13,11 +13,12 @@ from discovery.verification.engines.vasp.generators import (
     WannierInputSetGenerator,
 )
 from discovery.verification.engines.vasp.planning import bands_for_wannier, make_plan
-from discovery.verification.engines.vasp.potentials import choose_potentials
+from discovery.verification.engines.vasp.potentials import Potential, choose_potentials
 from discovery.verification.engines.vasp.record import VaspRecord
 from discovery.verification.inputs import vasp_tags, write_win
 from discovery.verification.meshes import mesh_of
 from discovery.verification.path import inversion_centre
+from discovery.verification.valence import PlanError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -51,7 +52,7 @@ def generator_of(
         raise StepError(f"VASP does not run the step {step!r}", f"Steps: {', '.join(GENERATORS)}.")
     settings, own = preset.vasp, preset.vasp.step(step)
     potentials = choose_potentials((site.specie.symbol for site in structure), settings)
-    needed, extra = bands_for_wannier(structure, potentials, preset), dict[str, Any]()
+    needed, extra = _needed_bands(step, structure, potentials, preset), dict[str, Any]()
     if step == "wannier_input" and preset.wannier.bands:
         needed = max(needed, preset.wannier.bands)
     if step == "check":
@@ -79,6 +80,30 @@ def generator_of(
         version=settings.version,
         **extra,
     )
+
+
+def _needed_bands(
+    step: str, structure: "Structure", potentials: Mapping[str, Potential], preset: "Preset"
+) -> int:
+    """Return the bands with coupling that Wannier functions will need; 0 where a step does without.
+
+    The plan is decided from those of ``static_soc``: where it is not known how many that are, the inputs
+    would be found useless only after it has run.
+
+    Raises:
+        StepError: they are not known, and nobody has said how many there are to be.
+    """
+    if step != "wannier_input" and preset.vasp.step(step).nbands is not None:
+        return 0
+    try:
+        return bands_for_wannier(structure, potentials, preset)
+    except PlanError as error:
+        if step != "static_soc":
+            return 0
+        raise StepError(
+            f"how many bands Wannier functions need is not known: {error.reason}",
+            f"{error.remedy} Or say how many: --set vasp.static_soc.nbands=N.",
+        ) from None
 
 
 def groups_of(tags: Mapping[str, Any], ranks: int) -> int:

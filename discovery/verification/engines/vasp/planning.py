@@ -61,12 +61,13 @@ def shells_of(potentials: Mapping[str, Potential], preset: "Preset") -> dict[str
 
 
 def bands_for_wannier(structure: "Structure", potentials: Mapping[str, Potential], preset: "Preset") -> int:
-    """Return spin–orbit bands that the plan will ask for; 0 where the valence is not known yet."""
+    """Return spin–orbit bands that the plan will ask for.
+
+    Raises:
+        PlanError: the valence is not known here, or projections do not fit it.
+    """
     counts = Counter(site.specie.symbol for site in structure)
-    try:
-        shells = shells_of(potentials, preset)
-    except PlanError:
-        return 0
+    shells = shells_of(potentials, preset)
     states = {"s": 2, "p": 6, "d": 10, "f": 14}
     treated = sum(
         count

@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pymatgen.core import Structure
 from pymatgen.io.vasp.inputs import Incar, Poscar
 
 from dft_templates.presets import load_preset
 from discovery.verification.engines import StepError
 from discovery.verification.engines.vasp import planning
+from discovery.verification.engines.vasp.inputs import generator_of
 from discovery.verification.engines.vasp.potentials import choose_potentials
+from discovery.verification.options import Options
 from discovery.verification.valence import PlanError
 from tests.discovery.verification.vasp.reference import BLOCK, FOLDER, PAGE, STEPS, shown, write
 
@@ -94,16 +97,37 @@ def test_the_page_shows_these_files() -> None:
     assert len(BLOCK.findall(text)) >= 5
 
 
-def test_a_lanthanide_needs_its_potcar_for_a_plan_and_not_for_a_run() -> None:
-    preset = load_preset("fast")
+def test_f_in_the_core_needs_no_potcar() -> None:
+    preset = load_preset("fast", {"vasp.potcars.Sm": "Sm_3"})
+    structure = samarium_hexaboride()
     potentials = choose_potentials(["Sm", "B"], preset.vasp)
+    shells = planning.shells_of(potentials, preset)
+    assert (shells["Sm"].projected, [shell.name for shell in shells["Sm"].deep]) == ("sd", ["5s", "5p"])
+    # Sm: s and d, 5s and 5p below; B: s and p.
+    assert planning.bands_for_wannier(structure, potentials, preset) >= 12 + 8 + 6 * 8
+
+
+def test_f_electrons_need_their_potcar_before_static_soc_or_a_number_of_bands() -> None:
+    structure, options = samarium_hexaboride(), Options()
+    preset = load_preset("fast", {"vasp.potcars.Sm": "Sm"})
     with pytest.raises(PlanError):
-        planning.shells_of(potentials, preset)
+        planning.shells_of(choose_potentials(["Sm", "B"], preset.vasp), preset)
+    assert generator_of("static", structure, preset, options).needed_bands == 0
+    with pytest.raises(
+        StepError, match=r"how many bands Wannier functions need is not known.*'Sm'"
+    ) as caught:
+        generator_of("static_soc", structure, preset, options)
+    for word in ("PMG_VASP_PSP_DIR", "Sm_3", "vasp.static_soc.nbands=N"):
+        assert word in caught.value.remedy
+    given = load_preset("fast", {"vasp.potcars.Sm": "Sm", "vasp.static_soc.nbands": 120})
+    assert generator_of("static_soc", structure, given, options).n_bands == 120
+
+
+def samarium_hexaboride() -> Structure:
     from discovery.databases import starter
 
     table = starter.load()
-    structure = next(iter(table.take([list(table.ids).index("starter-SmB6-221")]))).to_structure()
-    assert planning.bands_for_wannier(structure, potentials, preset) == 0
+    return next(iter(table.take([list(table.ids).index("starter-SmB6-221")]))).to_structure()
 
 
 def test_a_name_that_promises_other_electrons_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
