@@ -105,13 +105,37 @@ def four_bands(structure: Structure, spin_orbit: bool, inverted: bool = True) ->
     """
     one = len(set(structure.species)) == 1
     bonds = (1.4 if inverted or not one else 8.0, 1.0, 1.0, 1.0)
-    plain = fu_kane_mele(bonds, soc=0.125 if spin_orbit else 0.0)
+    plain = placed(fu_kane_mele(bonds, soc=0.125 if spin_orbit else 0.0), structure)
     hoppings = plain.hoppings.copy()
     home = (plain.cells == 0).all(axis=1).argmax()
     mass = 0.0 if one else 0.1 if inverted else 8.0
     hoppings[home] += np.diag([LEVEL + mass] * 2 + [LEVEL - mass] * 2)
     centres = np.repeat(structure.frac_coords, 2, axis=0)
     return TightBinding(structure.lattice.matrix, plain.cells, hoppings, centres, "interleaved")
+
+
+def placed(model: TightBinding, structure: Structure) -> TightBinding:
+    """Return the model for sites that may be the other way round and in other cells than its own.
+
+    Bonds would otherwise join places that are no neighbours, and have none of the crystal's mirrors.
+    """
+    apart = structure.frac_coords[1] - structure.frac_coords[0]
+    order = [0, 1, 2, 3] if np.allclose(apart - apart.round(), 0.25) else [2, 3, 0, 1]
+    step = np.rint(apart - (0.25 if order[0] == 0 else -0.25)).astype(int)
+    cell_of = np.zeros(
+        (4, 3), dtype=int
+    )  # where the model has an orbital of the cell
+    cell_of[2:] = step
+    blocks: dict[tuple[int, ...], np.ndarray] = {}
+    for cell, block in zip(model.cells, model.hoppings, strict=True):
+        for i, j in np.ndindex(4, 4):
+            moved = tuple((cell - cell_of[j] + cell_of[i]).tolist())
+            target = blocks.setdefault(moved, np.zeros((4, 4), dtype=complex))
+            target[i, j] += block[order[i], order[j]]
+    centres = np.repeat(structure.frac_coords, 2, axis=0)
+    cells = np.array(sorted(blocks))
+    hoppings = np.array([blocks[tuple(cell)] for cell in cells.tolist()])
+    return TightBinding(structure.lattice.matrix, cells, hoppings, centres, model.spin)
 
 
 def main(program: str) -> int:
