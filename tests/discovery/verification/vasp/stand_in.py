@@ -122,9 +122,7 @@ def placed(model: TightBinding, structure: Structure) -> TightBinding:
     apart = structure.frac_coords[1] - structure.frac_coords[0]
     order = [0, 1, 2, 3] if np.allclose(apart - apart.round(), 0.25) else [2, 3, 0, 1]
     step = np.rint(apart - (0.25 if order[0] == 0 else -0.25)).astype(int)
-    cell_of = np.zeros(
-        (4, 3), dtype=int
-    )  # where the model has an orbital of the cell
+    cell_of = np.zeros((4, 3), dtype=int)  # where the model has an orbital of the cell
     cell_of[2:] = step
     blocks: dict[tuple[int, ...], np.ndarray] = {}
     for cell, block in zip(model.cells, model.hoppings, strict=True):
