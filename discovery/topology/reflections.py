@@ -47,9 +47,16 @@ class Mirror:
         """The normal as a lattice direction, such as ``m [1 -1 0]``."""
         return f"m [{' '.join(map(str, self.axis))}]"
 
+    def image(self, k: np.ndarray) -> np.ndarray:
+        """Return where the mirror takes fractional k: (..., 3) → (..., 3)."""
+        return np.asarray(np.asarray(k, dtype=float) @ np.linalg.inv(self.rotation))
+
     def operator(self, k: np.ndarray) -> np.ndarray:
-        """Return M(k) in the periodic gauge at fractional k of a mirror plane: (..., 3) → (..., n, n)."""
-        phases = np.exp(-2j * np.pi * (np.asarray(k, dtype=float) @ self.shifts.T))
+        """Return M(k), from k to its image, in the periodic gauge: fractional (..., 3) → (..., n, n).
+
+        On a mirror plane k and its image are the same point.
+        """
+        phases = np.exp(-2j * np.pi * (self.image(k) @ self.shifts.T))
         return self.matrix * phases[..., None, :]
 
 

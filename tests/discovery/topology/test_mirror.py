@@ -12,7 +12,13 @@ from discovery.topology.reflections import find_mirrors, mirror_operator
 from discovery.topology.tightbinding import HamiltonianError, TightBinding
 from discovery.wannier.hr import read_hr, read_model
 from discovery.wannier.sites import read_wt_sites
-from tests.discovery.topology.models import sn_te_like, wilson_dirac, wilson_dirac_indices
+from tests.discovery.topology.models import (
+    fu_kane_mele,
+    fu_kane_mele_indices,
+    sn_te_like,
+    wilson_dirac,
+    wilson_dirac_indices,
+)
 
 
 class Atom(NamedTuple):
@@ -24,6 +30,7 @@ class Atom(NamedTuple):
 P = ("px", "py", "pz")
 SN_TE = (Atom("Sn", (0, 0, 0), P), Atom("Te", (0.5, 0.5, 0.5), P))
 DIRAC = (Atom("X", (0, 0, 0), ("s", "fxyz")),)  # one orbital even, one odd under x, y and z → −
+DIAMOND = (Atom("C", (0, 0, 0), ("s",)), Atom("C", (0.25, 0.25, 0.25), ("s",)))
 SB = tuple(Atom("Sb", (x, x, x), ("s", "pz", "px", "py")) for x in (0.2335, -0.2335))
 SB_LATTICE = np.array(
     [
@@ -115,6 +122,21 @@ def test_a_mirror_that_the_hamiltonian_lacks_is_refused_with_the_violation() -> 
     assert listed["m [1 0 0]", "k·n = 0"].number == -1
     assert listed["m [1 1 0]", "k·n = 0"].number is None
     assert "violated" in listed["m [1 1 0]", "k·n = 0"].reason
+
+
+@pytest.mark.parametrize("bonds", [(1.4, 1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 1.4), (0.6, 1.0, 1.0, 1.0)])
+def test_one_strong_bond_leaves_the_mirrors_that_contain_it(bonds: tuple[float, ...]) -> None:
+    """On the planes of the others H is symmetric as well, for exchanged bonds add up there."""
+    model = fu_kane_mele(bonds)
+    (result,) = mirror_chern_numbers(model, 2, DIAMOND)
+    assert result.number is not None
+    assert result.number % 2 == fu_kane_mele_indices(bonds)[0]
+    by_name = {mirror.name: mirror for mirror in find_mirrors(model, DIAMOND)}
+    place = next(i for i, bond in enumerate(bonds) if bond != 1.0)
+    lost = by_name["m [1 0 0]" if place == 0 else "m [1 0 -1]"]
+    found = mirror_chern(model, 2, lost, "k·n = 0")
+    assert (found.number, found.violation < 1e-9) == (None, True)
+    assert "in the rest of the zone" in found.reason
 
 
 def test_noise_as_large_as_the_gap_leaves_no_number() -> None:
