@@ -88,7 +88,7 @@ def test_a_better_functional_confirms_or_refutes(
     gate = next(gate for gate in verdict.gates if gate.name == "inversion checked")
     assert gate.passed is same
     assert functional.upper() in gate.what.upper()
-    # The class is not asked for: the mirror Chern number that is taken of this model disagrees with both.
+    assert verdict.topology == ("strong TI" if same else "inconclusive")
     assert verdict.z2 == {"parities": STRONG, "Wilson loops": STRONG}
     assert verdict.provisional is not same
     assert any("hangs on the functional" in reason for reason in verdict.reasons) is not same
