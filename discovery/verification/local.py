@@ -51,14 +51,16 @@ def watched(tell: Callable[[Event], None] | None) -> Iterator[None]:
                 tell(Event(**{name: getattr(record, name) for name in Event.__dataclass_fields__}))
 
     logger = logging.getLogger("discovery.verification")
-    handler, level = Handler(), logger.level
+    handler, level, disabled = Handler(), logger.level, logger.disabled
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logger.disabled = False  # dictConfig of a host program, jobflow-remote for one, disables whatever exists
     try:
         yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+        logger.disabled = disabled
 
 
 @contextmanager
