@@ -3,8 +3,8 @@
 python docs/make_tutorial_pictures.py DIR
 
 DIR is a new folder for everything that the tutorial leaves behind. It needs root, Debian's slurm-wlm and
-munge, Quantum ESPRESSO, Wannier90, Chromium and the pseudopotential of antimony, and takes about twenty
-minutes.
+munge, Quantum ESPRESSO, Wannier90, Chromium and the pseudopotential of antimony (`discover pseudos fetch Sb`,
+or DISCOVER_PSEUDO_DIR), and takes about twenty minutes.
 """
 
 import io
@@ -53,11 +53,14 @@ def main() -> None:
             _go(page, 2)
             _keep(page, "tutorial-review.png")
         for block in blocks:
+            if "structures/" in block:  # section 7 is about the reader's own
+                break
             if "--watch" in block:
                 slurm.wait(lambda: "RUNNING" in str(slurm.queue()), 60, "for the job")
                 time.sleep(60)
                 _terminal(browser, ["discover", "status"], place, "tutorial-status.png")
                 slurm.wait_empty(3600)
+                continue
             _run(block, place)
         (verified,) = (path.name for path in (place / "verifications").iterdir() if path.is_dir())
         _terminal(browser, ["discover", "verdict", verified], place, "tutorial-verdict.png")
@@ -71,15 +74,25 @@ VERIFIED = Shot("", (1280, 1950), start="#verification-title")
 
 
 def _blocks() -> list[str]:
-    """Return the commands of each console block, also of those that tests leave out."""
-    found = re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    lines = [body.replace("\\\n", " ").splitlines() for body in found]
-    return ["\n".join(line[2:] for line in body if line.startswith("$ ")) for body in lines]
+    """Return the commands of each console block, also of those that tests leave out, and the cluster file."""
+    found = re.findall(r"```(console|yaml)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    blocks = []
+    for kind, body in found:
+        if kind == "yaml":
+            blocks.append(f"cat > cluster.yaml <<'END'\n{body}END")
+            continue
+        lines = body.replace("\\\n", " ").splitlines()
+        commands = [line[2:] for line in lines if line.startswith("$ ")]
+        if not any(word in body for word in ("discover doctor", "pseudos fetch")):  # the machine is ready
+            blocks.append("\n".join(commands))
+    return blocks
 
 
 def _run(block: str, place: Path) -> None:
+    """Run a block as in one long session: variables of earlier blocks are there."""
     print(block, flush=True)
-    subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=place, check=True)
+    kept = f"[ ! -f .session ] || . ./.session\n{block}\ndeclare -p SB BEST > .session 2>/dev/null || true"
+    subprocess.run(["bash", "-euo", "pipefail", "-c", kept], cwd=place, check=True)
 
 
 def _uri(path: Path) -> str:
