@@ -16,10 +16,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, where tests run side by side, those that share a SLURM or measure in a browser."""
+    """Keep together, where tests run side by side, those that share a SLURM or measure in a browser.
+
+    A SLURM for each module: its tests wait more than they work, and should not wait for each other as well.
+    """
     for item in items:
         if "slurm_if_any" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("slurm"))
+            item.add_marker(pytest.mark.xdist_group(f"slurm of {item.path.stem}"))
         elif item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group("browser"))
 
