@@ -7,7 +7,6 @@ on disk; `discovery.submission.sending` sends from there.
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from uuid import uuid4
 
 from discovery.submission import SubmissionError, script, slurm
 from discovery.submission.ledger import (
@@ -15,7 +14,6 @@ from discovery.submission.ledger import (
     Stage,
     Submission,
     locked,
-    now,
     read_ledger,
     write_ledger,
 )
@@ -89,17 +87,7 @@ def hand_in(
         for stage in stages:
             text = script.render(directory, stage, cluster)
             script.script_path(directory, stage).write_text(text, encoding="utf-8")
-        ledger = Submission(
-            backend="slurm",
-            candidate=request.candidate_id,
-            token=uuid4().hex[:6],
-            cluster=str(path),
-            cluster_sha256=sha256,
-            max_jobs=cluster.max_jobs,
-            max_attempts=cluster.max_attempts,
-            stages=stages,
-            created=now(),
-        )
+        ledger = Submission.new("slurm", request.candidate_id, cluster, path, sha256, stages=stages)
         write_ledger(directory, ledger)
     return "new"
 

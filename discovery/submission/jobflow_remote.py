@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import uuid4
 
 from discovery.submission import SubmissionError
 from discovery.submission.jobflow_remote_project import PROJECT, slurm_resources
-from discovery.submission.ledger import Submission, locked, now, read_ledger, write_ledger
+from discovery.submission.ledger import Submission, locked, read_ledger, write_ledger
 from discovery.verification.results import Request, write_text
 
 if TYPE_CHECKING:
@@ -146,17 +145,8 @@ def submit(
         if root:  # the folder as the worker sees it
             request = request.model_copy(update={"directory": str(Path(root) / request.candidate_id)})
         flow = make_flow(request, cluster, name, str(workers[name].scheduler_type))
-        ledger = Submission(
-            backend="jobflow-remote",
-            candidate=request.candidate_id,
-            token=uuid4().hex[:6],
-            cluster=str(path),
-            cluster_sha256=sha256,
-            max_jobs=cluster.max_jobs,
-            max_attempts=cluster.max_attempts,
-            stages=(),
-            created=now(),
-            flow=flow.uuid,
+        ledger = Submission.new(
+            "jobflow-remote", request.candidate_id, cluster, path, sha256, stages=(), flow=flow.uuid
         )
         # Written first: a Flow that is in the database is found again, one that is not is handed over anew.
         write_ledger(directory, ledger)

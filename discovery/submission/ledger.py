@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from discovery.submission import SubmissionError
 from discovery.submission.resources import Resources
 from discovery.verification.results import REQUEST, write_text
+
+if TYPE_CHECKING:
+    from discovery.submission.cluster import Cluster
 
 LEDGER, LOCK = "submission.json", ".submission.lock"
 
@@ -72,6 +76,32 @@ class Submission(BaseModel):
     stages: tuple[Stage, ...] = Field(description="In order; empty for a backend that keeps its own.")
     created: str = Field(description="ISO 8601 in UTC.")
     flow: str = Field(default="", description="Number of the flow in a backend that keeps its own.")
+
+    @classmethod
+    def new(
+        cls, backend: Backend, candidate: str, cluster: "Cluster", path: Path, sha256: str, **more: Any
+    ) -> "Submission":
+        """Begin a ledger under what a cluster file says.
+
+        Args:
+            backend: to what it is handed over.
+            candidate: its id.
+            cluster: the content of the cluster file.
+            path: of that file.
+            sha256: its checksum.
+            more: other fields.
+        """
+        return cls(
+            backend=backend,
+            candidate=candidate,
+            token=uuid4().hex[:6],
+            cluster=str(path),
+            cluster_sha256=sha256,
+            max_jobs=cluster.max_jobs,
+            max_attempts=cluster.max_attempts,
+            created=now(),
+            **more,
+        )
 
     def stage(self, name: str) -> Stage:
         """Return the stage of this name.
