@@ -5,9 +5,7 @@ holds only what neither knows: which job was sent for which steps. It is written
 again when its number is known, so that a job sent by a machine that then went away is found by its name.
 """
 
-import fcntl
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from discovery.submission import SubmissionError
 from discovery.submission.resources import Resources
+from discovery.verification.lock import taken
 from discovery.verification.results import REQUEST, write_text
 
 if TYPE_CHECKING:
@@ -186,23 +185,16 @@ def locked(directory: Path, timeout: float = 60.0) -> Iterator[int]:
     Raises:
         SubmissionError: the other one did not let go, or the directory cannot be written to.
     """
-    until = time.monotonic() + timeout
     path = directory / LOCK
     try:
         file = path.open("a")
     except OSError as error:
         raise SubmissionError(f"{path}: {error.strerror}", "Name a folder that can be written to.") from None
     with file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise SubmissionError(
-                        f"another process holds {path} for more than {timeout:g} s", "Try again later."
-                    ) from None
-                time.sleep(0.05)
+        if not taken(file, timeout):
+            raise SubmissionError(
+                f"another process holds {path} for more than {timeout:g} s", "Try again later."
+            )
         yield file.fileno()
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from discovery.verification.engines import StepError
 
@@ -21,19 +22,24 @@ def alone(directory: Path) -> Iterator[None]:
     Raises:
         StepError: another one is at work.
     """
-    until = time.monotonic() + PATIENCE
     with (directory / LOCK).open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise StepError(
-                        f"another process is at work in {directory}", "Wait for it, or end it."
-                    ) from None
-                time.sleep(0.05)
+        if not taken(lock, PATIENCE):
+            raise StepError(f"another process is at work in {directory}", "Wait for it, or end it.")
         yield
+
+
+def taken(file: IO[str], patience: float) -> bool:
+    """Ask for the lock of an open file, for ``patience`` seconds at most, and return whether it is ours."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 def at_work(directory: Path) -> bool:

@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 
 from xbert.crystals import GEOMETRY, CrystalTable
 from xbert.features import Features, features_of
-from xbert.parallel import in_parallel
-from xbert.scoring import CHUNK, standardise_rows
+from xbert.scoring import standardise_rows
 from xbert.spacegroups import group_flags
 from xbert.tasks import matminer
 from xbert.tasks.files import write_json
 from xbert.tasks.record import Protocol, Task, TaskError
 from xbert.tasks.structures import read_structures
 from xbert.tasks.targets import Targets, read_targets
+from xbert.training.data import prepared
 from xbert.training.splits import formula_fold, formula_keys, random_fold
 
 _VERSION = 1  # raise it when features of the same crystal change
@@ -213,21 +213,9 @@ def _features(
 def _compute(
     table: CrystalTable, vectors: bool, workers: int, on_progress: OnProgress | None
 ) -> tuple[Features, list[str], dict[str, str]]:
-    parts: list[Features] = []
-    ids: list[str] = []
-    refused: dict[str, str] = {}
-    done = 0
-    work = partial(_prepare, vectors=vectors)
-    for rows, features in in_parallel(work, CrystalTable(table.arrow).batches(CHUNK), workers):
-        for id_, error in zip(rows["id"].to_pylist(), rows["error"].to_pylist(), strict=True):
-            if error is None:
-                ids.append(id_)
-            else:
-                refused[id_] = error
-        parts.append(features)
-        done += rows.num_rows
-        if on_progress:
-            on_progress(done, len(table))
+    parts, ids, refused = prepared(
+        CrystalTable(table.arrow), partial(_prepare, vectors=vectors), workers, on_progress
+    )
     if not parts:
         parts.append(_prepare(table, vectors)[1])
     return Features.concatenate(parts), ids, refused

@@ -100,12 +100,34 @@ def _compute(
 ) -> tuple[Features, list[str], dict[str, str]]:
     table = pq.read_table(structures, columns=GEOMETRY.names)
     table = table.filter(pc.is_in(table["id"], pa.array(wanted, table["id"].type)))
+    parts, ids, refused = prepared(
+        CrystalTable(table), partial(prepare, vectors=vectors), workers, on_progress
+    )
+    return Features.concatenate(parts), ids, refused
+
+
+def prepared(
+    table: CrystalTable,
+    work: Callable[[CrystalTable], tuple[pa.Table, Features]],
+    workers: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[list[Features], list[str], dict[str, str]]:
+    """Compute features chunk by chunk.
+
+    Args:
+        table: crystals.
+        work: chunk → rows with `id` and `error`, and the features of those without an error.
+        workers: processes.
+        on_progress: called with (done, all) crystals.
+
+    Returns:
+        Features of each chunk, ids in their order, and id → why it was refused.
+    """
     parts: list[Features] = []
     ids: list[str] = []
     refused: dict[str, str] = {}
     done = 0
-    work = partial(prepare, vectors=vectors)
-    for rows, features in in_parallel(work, CrystalTable(table).batches(CHUNK), workers):
+    for rows, features in in_parallel(work, table.batches(CHUNK), workers):
         for id_, error in zip(rows["id"].to_pylist(), rows["error"].to_pylist(), strict=True):
             if error is None:
                 ids.append(id_)
@@ -114,8 +136,8 @@ def _compute(
         parts.append(features)
         done += rows.num_rows
         if on_progress:
-            on_progress(done, table.num_rows)
-    return Features.concatenate(parts), ids, refused
+            on_progress(done, len(table))
+    return parts, ids, refused
 
 
 def _sha256(path: Path) -> str:
