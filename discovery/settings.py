@@ -31,6 +31,10 @@ class Settings(BaseSettings):
         default=None,
         description="SQLAlchemy URL of the candidate store; without it SQLite in the user data directory.",
     )
+    model_dir: Path | None = Field(
+        default=None,
+        description="Models of your own, a directory each; without it `models` in the data directory.",
+    )
     pseudo_dir: Path | None = Field(
         default=None,
         description="Pseudopotentials (UPF) for Quantum ESPRESSO; without it a folder in the data directory.",
@@ -49,6 +53,11 @@ class Settings(BaseSettings):
     def resolved_store_url(self) -> str:
         """URL of the candidate store (str)."""
         return self.store_url or f"sqlite:///{user_data_path(APP) / 'candidates.sqlite'}"
+
+    @property
+    def resolved_model_dir(self) -> Path:
+        """Folder of the user's own models (Path); `xbert.models.own_directory` finds the same one."""
+        return self.model_dir or self.data_dir / "models"
 
     @property
     def resolved_pseudo_dir(self) -> Path:

@@ -78,3 +78,4 @@ def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCOVER_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("DISCOVER_STORE_URL", f"sqlite:///{tmp_path / 'store.sqlite'}")
     monkeypatch.delenv("DISCOVER_MIRROR", raising=False)
+    monkeypatch.delenv("DISCOVER_MODEL_DIR", raising=False)

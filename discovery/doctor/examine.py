@@ -51,6 +51,7 @@ def examine(settings: "Settings") -> list[Check]:
         ("Python", _python),
         ("PyTorch", parts.torch),
         *((f"model {name}", partial(parts.model, name)) for name in MODELS),
+        ("your own models", partial(parts.own_models, settings)),
         ("databases", partial(parts.databases, settings)),
         ("candidate store", partial(places.store, settings.resolved_store_url)),
         ("data directory", partial(_data_directory, settings)),

@@ -39,6 +39,7 @@ def model(name: str) -> Check:
     from safetensors import SafetensorError, safe_open
 
     from xbert.checkpoint import WEIGHTS, CheckpointError, locate, model_sha256, read_description
+    from xbert.reliability import CALIBRATION
 
     title = f"model {name}"
     try:
@@ -57,17 +58,34 @@ def model(name: str) -> Check:
         return Check(title, "broken", f"{place / WEIGHTS} is not whole", AGAIN)
     digest = model_sha256(place)
     try:
-        recorded = json.loads((place / "calibration.json").read_text(encoding="utf-8"))["model_sha256"]
+        recorded = json.loads((place / CALIBRATION).read_text(encoding="utf-8"))["model_sha256"]
     except (OSError, ValueError, KeyError):
-        return Check(title, "warning", f"{digest[:12]}, without its calibration.json", AGAIN)
+        return Check(title, "warning", f"{digest[:12]}, without its {CALIBRATION}", AGAIN)
     if recorded != digest:
         return Check(
             title,
             "broken",
             f"{digest[:12]}, but its calibration was made with {recorded[:12]}",
-            f"{AGAIN} If you trained it anew: python -m benchmarks.calibration.",
+            f"{AGAIN} If you trained it yourself: take both files from one `xbert finetune -o`.",
         )
     return Check(title, "ok", f"{digest[:12]}, {description.members} networks")
+
+
+def own_models(settings: "Settings") -> Check:
+    """Look whether the models in the user's own directory are sound; none is no fault."""
+    from xbert.checkpoint import shipped_models
+    from xbert.models import look_at, names
+
+    title, place = "your own models", settings.resolved_model_dir
+    found = [look_at(name) for name in names() if name not in shipped_models()]
+    if not found:
+        remedy = "Only who trains models has some: xbert models NAME --add DIRECTORY."
+        return Check(title, "missing", f"none in {place}", remedy)
+    bad = [one for one in found if one.problem]
+    if bad:
+        said = "; ".join(f"{one.name} cannot be loaded: {one.problem}" for one in bad[:NAMED])
+        return Check(title, "warning", said, f"Make it anew, or remove {bad[0].directory}.")
+    return Check(title, "ok", f"{listed([one.name for one in found])} in {place}")
 
 
 def torch() -> Check:

@@ -21,7 +21,7 @@ NAMES = {
     "model benchmark", "model discovery", "packages for parities", "packages for remote databases",
     "packages for the review page", "projwfc.x", "pseudopotentials", "pw.x", "pw2wannier90.x",
     "scheduler (SLURM)", "queue (squeue, sinfo)", "clock of the scheduler", "cluster file", "vasp_ncl",
-    "vasp_std", "wannier90.x", "wt.x",
+    "vasp_std", "wannier90.x", "wt.x", "your own models",
 }  # fmt: skip
 
 
