@@ -250,10 +250,12 @@ def export(
 @cache
 def _card(model: str, sha256: str) -> "ModelCard | None":
     from discovery.screening.card import model_card
-    from xbert.checkpoint import CheckpointError, locate, model_sha256
+    from xbert.checkpoint import CheckpointError
+    from xbert.models import find
 
+    directory = find(model, sha256)
     try:
-        return model_card(model) if model_sha256(locate(model)) == sha256 else None
+        return model_card(directory) if directory else None
     except CheckpointError:
         return None
 

@@ -1,16 +1,12 @@
 """The model's card for the report: what ``model.json`` and its README say, as plain records."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from candidates.report.card import TRANSFER, Bin, ModelCard, ScoreRow, ScoreTable
-from xbert.checkpoint import locate, model_sha256, read_description
-
-CARD = "README.md"
-CALIBRATION = "calibration.json"
-"""Beside the weights, by ``benchmarks/calibration.py``: ``model_sha256`` that it belongs to, and ``splits``:
-title → ``against`` and ``bins`` of (mean probability, observed share, number)."""
+from xbert.checkpoint import CheckpointError, Description, locate, read_description
+from xbert.reliability import Reliability, read_reliability
+from xbert.training.report import CARD, transfer_row
 
 NAMED = ("Held-out formulas", TRANSFER)
 """Splits that a reader of a ranking should know; the card itself has all."""
@@ -24,7 +20,7 @@ def model_card(model: str | Path) -> ModelCard:
     """
     directory = locate(model)
     description = read_description(directory)
-    bins = _bins(directory)
+    reliability = _reliability(directory)
     training = description.training
     facts = {
         "Networks": f"{description.members}, averaged",
@@ -35,11 +31,11 @@ def model_card(model: str | Path) -> ModelCard:
     }
     text = directory / CARD
     return ModelCard(
-        name=description.name,
+        name=directory.resolve().name,
         purpose=description.purpose,
         facts={name: value for name, value in facts.items() if value},
         tables=tuple(
-            _table(title, scores, bins.get(title, {}))
+            _table(title, description, reliability.get(title))
             for title, scores in description.metrics.items()
             if title in NAMED and isinstance(scores, dict)
         ),
@@ -47,31 +43,37 @@ def model_card(model: str | Path) -> ModelCard:
     )
 
 
-def _bins(directory: Path) -> dict[str, Any]:
-    """Return the calibration of these very weights, by split; nothing where it is of others."""
-    path = directory / CALIBRATION
-    if not path.is_file():
-        return {}
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found["splits"] if found["model_sha256"] == model_sha256(directory) else {}
+def _reliability(directory: Path) -> dict[str, Reliability]:
+    """Return the calibration of these very weights, by split."""
+    try:
+        return read_reliability(directory)
+    except ValueError as error:
+        raise CheckpointError(f"{error}; train the model again or remove the file") from error
 
 
-def _table(title: str, scores: dict[str, Any], bins: dict[str, Any]) -> ScoreTable:
-    rows = []
+def _table(title: str, description: Description, reliability: Reliability | None) -> ScoreTable:
+    scores = description.metrics[title]
+    rows = {}
     for against, found in scores.items():
-        if not isinstance(found, dict):
-            continue
-        binary = found.get("binary_consensus") or found.get("binary") or found
-        if "accuracy" in binary:
-            rows.append(_row(against, binary))
+        if isinstance(found, dict):
+            binary = found.get("binary_consensus") or found.get("binary") or found
+            if "accuracy" in binary:
+                rows[against] = _row(against, binary)
+    if title == TRANSFER and (best := transfer_row(description)):
+        rows = {best[0]: rows.pop(best[0]), **rows}  # the answer that this model gives comes first
     return ScoreTable(
         title=title,
         what=str(scores.get("what", "")),
-        rows=tuple(rows),
+        rows=tuple(rows.values()),
         command=str(scores.get("command", "")),
-        bins=tuple(Bin(predicted=p, observed=o, n=n) for p, o, n in bins.get("bins", ())),
-        bins_against=str(bins.get("against", "")),
+        bins=_bins(reliability) if reliability else (),
+        bins_against=reliability.against if reliability else "",
     )
+
+
+def _bins(of: Reliability) -> tuple[Bin, ...]:
+    numbers = zip(of.predicted.tolist(), of.observed.tolist(), of.n.tolist(), strict=True)
+    return tuple(Bin(predicted=predicted, observed=observed, n=n) for predicted, observed, n in numbers)
 
 
 def _row(against: str, scores: dict[str, Any]) -> ScoreRow:

@@ -23,6 +23,7 @@ def report_run(
     *,
     pages: int = PAGES,
     explain: bool = True,
+    model: str | None = None,
     only: str | None = None,
     patient: bool = False,
     workers: int = 1,
@@ -40,6 +41,7 @@ def report_run(
         store: where verifications and decisions are looked up.
         pages: so many of the best get a page of their own.
         explain: whether explanations that are missing are computed.
+        model: name or directory of the model that ranked, where it is not found under the name in the run.
         only: id of a candidate; only its page is written.
         patient: the labelled crystals of a large database are placed for the first time if need be, which
             takes minutes; without it the page goes without its nearest neighbours then.
@@ -53,7 +55,7 @@ def report_run(
         if only
         else [c for n, c in enumerate(ranked) if n < pages or c.id in verifications]
     )
-    card, predictor = _model(run)
+    card, predictor = _model(run, model)
     explanations = explanations_of(
         run, ranked, chosen, predictor if explain else None,
         patient=patient, workers=workers, on_progress=on_progress,
@@ -71,16 +73,18 @@ def report_run(
     )  # fmt: skip
 
 
-def _model(run: RunRecord) -> "tuple[ModelCard | None, Predictor | None]":
+def _model(run: RunRecord, model: str | None) -> "tuple[ModelCard | None, Predictor | None]":
     """Return card and model where the one that ranked is still here, byte for byte."""
     from discovery.screening.card import model_card
-    from xbert.checkpoint import CheckpointError, locate, model_sha256
+    from xbert.checkpoint import CheckpointError
+    from xbert.models import find
     from xbert.predict import Predictor
 
+    directory = find(model or run.model, run.model_sha256)
+    if directory is None:
+        return None, None
     try:
-        if model_sha256(locate(run.model)) != run.model_sha256:
-            return None, None
-        return model_card(run.model), Predictor(run.model)
+        return model_card(directory), Predictor(directory)
     except CheckpointError:
         return None, None
 

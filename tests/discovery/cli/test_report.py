@@ -10,7 +10,10 @@ from typer.testing import CliRunner
 from candidates.report import write_report
 from candidates.store import Store
 from discovery.cli.report import report
+from tests.sample_models import make_model
 from tests.sample_records import RUN_ID, make_candidate, make_run
+from xbert.checkpoint import model_sha256
+from xbert.models import add
 
 app = typer.Typer()
 app.command()(report)
@@ -82,3 +85,32 @@ def test_a_candidate_of_another_run_is_refused() -> None:
     result = runner.invoke(app, [RUN_ID, "--candidate", stranger.id])
     assert result.exit_code == 1
     assert f"belongs to run {other.id}" in result.stderr
+
+
+def test_the_model_that_ranked_may_lie_anywhere(directory: Path, tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model")
+    sha256 = model_sha256(model)
+    run = make_run("beef" * 3, directory=str(directory), model="model", model_sha256=sha256)
+    Store(os.environ["DISCOVER_STORE_URL"]).add_run(run, [make_candidate(1, run.id)])
+    page = directory / "report" / "index.html"
+    without = runner.invoke(app, [run.id, "--no-explain"])
+    assert without.exit_code == 0
+    assert "note: the model model" in without.stderr
+    assert sha256[:12] in without.stderr
+    assert "Is it? A toy." not in page.read_text(encoding="utf-8")
+    told = runner.invoke(app, [run.id, "--no-explain", "--model", str(model)])
+    assert told.exit_code == 0
+    assert not told.stderr.startswith("note")
+    assert "Is it? A toy." in page.read_text(encoding="utf-8")
+    add("renamed", model)
+    assert "note" not in runner.invoke(app, [run.id, "--no-explain"]).stderr
+    assert "Is it? A toy." in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("directory")
+def test_another_model_than_the_one_that_ranked_is_refused(tmp_path: Path) -> None:
+    make_model(tmp_path / "other")
+    for given, words in ((tmp_path / "other", "is not the model that ranked"), ("nonsense", "no model")):
+        result = runner.invoke(app, ["--model", str(given)])
+        assert result.exit_code == 1
+        assert words in result.stderr

@@ -4,8 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
-from discovery.screening.card import CALIBRATION, model_card
+from discovery.screening.card import model_card
 from xbert.checkpoint import locate, read_description
+from xbert.reliability import CALIBRATION
 
 
 def test_the_shipped_model_has_scores_facts_and_a_calibration() -> None:
