@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).with_name("checkpoints")
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
-FORMAT = 1
+FORMAT = 2
 
 
 class CheckpointError(ValueError):
@@ -28,8 +28,12 @@ class Description:
         purpose: the question it answers, in one sentence.
         config: of the architecture, for ``XBERTConfig.from_json``.
         members: number of networks whose probabilities are averaged.
-        sources: one three-class output each: the label sources, then their consensus.
+        sources: one output of four kinds each: the label sources, then their consensus.
         temperature: one per source; logits are divided by it before the softmax.
+        auxiliary: further head → ``mean`` and ``spread`` that undo its standardisation, and the
+            ``held_out_error`` of the quantity on formulas never seen.
+        scaling: ``temperature, bias, spread, prior`` of ``transfer_calibration.Scaling`` and the
+            ``spacegroups`` where it holds, because no insulator of them was learned; None without one.
         training: data, hashes, split, schedule, seeds, command.
         metrics: scores by split.
         format: version of this form.
@@ -41,6 +45,8 @@ class Description:
     members: int
     sources: list[str]
     temperature: list[float]
+    auxiliary: dict[str, dict[str, float]] = field(default_factory=dict)
+    scaling: dict[str, Any] | None = None
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT

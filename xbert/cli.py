@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from xbert import cli_explain, cli_pretrain, cli_tables, cli_tasks
+from xbert import cli_explain, cli_models, cli_pretrain, cli_tables, cli_tasks
 
 app = typer.Typer(
     name="xbert",
@@ -30,6 +30,7 @@ class SplitBy(StrEnum):
     random = "random"
     folds = "folds"
     transfer = "transfer"
+    crystal_system = "crystal-system"
 
 
 class Words(StrEnum):
@@ -69,7 +70,7 @@ def finetune(
     encoder: Annotated[str, typer.Option(help="With --task: graph encoder.")] = "cgcnn",
     init: Annotated[
         Path | None,
-        typer.Option(help="With --task: start from this trunk or model.", exists=True, file_okay=False),
+        typer.Option(help="Start from this trunk or model.", exists=True, file_okay=False),
     ] = None,
     ablate: Annotated[
         list[str],
@@ -85,7 +86,7 @@ def finetune(
     heads: Annotated[int | None, typer.Option(min=1, help="With --task: attention heads.")] = None,
     seed: Annotated[int, typer.Option(help="With --task: of weights and order.")] = 0,
     cache: Annotated[
-        Path | None, typer.Option(help="With --task: directory of computed features; in -o if not given.")
+        Path | None, typer.Option(help="Directory of computed features; in -o if not given.")
     ] = None,
     structures: Annotated[
         Path | None,
@@ -94,6 +95,22 @@ def finetune(
     labels: Annotated[
         Path | None,
         typer.Option(help="Topology model: its labels (Parquet).", exists=True, dir_okay=False),
+    ] = None,
+    properties: Annotated[
+        Path | None,
+        typer.Option(
+            help="Topology model: band gaps and formation energies, learned beside (Parquet).",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    scaling: Annotated[
+        Path | None,
+        typer.Option(
+            help="Topology model: scaling.json that --split crystal-system wrote, for groups without labels.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     question: Annotated[
         Question, typer.Option(help="Topology model: what it is asked.")
@@ -128,7 +145,7 @@ def finetune(
         $ xbert finetune --task topoA --data data --by formula --only-fold 0 -o models/topoA
 
         $ xbert finetune --structures mp_structures.parquet --labels topology_labels.parquet \\
-              --question benchmark --split formula -o models/benchmark
+              --properties mp_properties.parquet --init trunk --split folds -o models/mine
     """
     from xbert.cli_options import make_settings
     from xbert.terminal import refuse
@@ -177,6 +194,10 @@ def finetune(
         learning_rate,
         members,
         words,
+        properties,
+        init,
+        scaling,
+        cache,
         device,
         workers,
         threads,
@@ -194,6 +215,10 @@ def _finetune_topology(
     learning_rate: float | None,
     members: int | None,
     words: Words | None,
+    properties: Path | None,
+    init: Path | None,
+    scaling: Path | None,
+    cache: Path | None,
     device: str,
     workers: int,
     threads: int | None,
@@ -216,7 +241,12 @@ def _finetune_topology(
         recipe = replace(recipe, architecture=recipe.architecture | {"known_words": WORDS[words.value]})
     with bars() as show:
         data = load_labelled(
-            structures, labels, output / "cache", workers, lambda done, total: show("graphs", done, total, "")
+            structures,
+            labels,
+            cache or output / "cache",
+            workers,
+            lambda done, total: show("graphs", done, total, ""),
+            properties=properties,
         )
         for id_, reason in data.refused.items():
             typer.echo(f"left out {id_}: {reason}", err=True)
@@ -228,6 +258,8 @@ def _finetune_topology(
             command_line(),
             chosen,
             lambda what, step, total, loss: show(what, step, total, f"loss {loss:.3f}"),
+            init,
+            json.loads(scaling.read_text(encoding="utf-8")) if scaling else None,
         )
     typer.echo(json.dumps(scores, indent=1))
 
@@ -261,6 +293,7 @@ cli_tasks.add_to(app)
 cli_tables.add_to(app)
 cli_pretrain.add_to(app)
 cli_explain.add_to(app)
+cli_models.add_to(app)
 
 
 def main() -> None:

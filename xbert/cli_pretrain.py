@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xbert.cli_models import Model
 from xbert.terminal import bars, choose_device, command_line, refuse
 
 if TYPE_CHECKING:
@@ -63,10 +64,17 @@ def pretrain(
         float | None,
         typer.Option(
             min=0.0,
-            max=0.99,
-            help="Share that keeps true distances and learns properties alone; half if there are properties.",
+            max=1.0,
+            help="Share that keeps true distances and learns properties alone, half if there are properties; "
+            "at 1 there is no lattice task, and crystals without a property are left out.",
         ),
     ] = None,
+    wider: Annotated[
+        bool,
+        typer.Option(
+            "--wider", help="For topology models: ninth token, two poolings, a share of words dropped."
+        ),
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=2, help="So many crystals, drawn at random.")] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Directory of computed features; in -o if not given.")
@@ -90,10 +98,16 @@ def pretrain(
 
         $ xbert pretrain --structures mp_structures.parquet --properties mp_properties.parquet \\
               --exclude-formulas-of topology_labels.parquet --epochs 20 -o trunk --picture tsne.png
+
+        $ xbert pretrain --structures mp_structures.parquet --properties mp_properties.parquet \\
+              --exclude-formulas-of topology_labels.parquet --true-share 1 --wider --epochs 8 -o trunk
     """
     from xbert.training.pretrain import PretrainingPlan
     from xbert.training.pretrain_run import run
+    from xbert.training.recipes import TRUNK
 
+    if true_share == 1.0 and not properties:
+        refuse("--true-share 1 learns properties alone, but there are none: give --properties FILE too", 2)
     if exclude_formulas_of and not properties:
         refuse("--exclude-formulas-of hides properties, but there are none: give --properties FILE too", 2)
     if width % heads:
@@ -108,7 +122,8 @@ def pretrain(
             "graph_layers": graph_layers,
             "word_dropout": word_dropout,
         }
-        | ({} if encoder == Encoder.cgcnn else {"encoder": encoder.value}),
+        | ({} if encoder == Encoder.cgcnn else {"encoder": encoder.value})
+        | (TRUNK if wider else {}),
         schedule={"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
         true_share=(0.5 if properties else 0.0) if true_share is None else true_share,
         epoch_size=epoch_size,
@@ -137,7 +152,7 @@ def pretrain(
 
 
 def embed(
-    model: Annotated[str, typer.Argument(help="Directory of a trunk or a model, or the name of a model.")],
+    model: Model,
     structures: Annotated[Path, typer.Option(help="Crystal table (Parquet).", exists=True, dir_okay=False)],
     output: Annotated[
         Path | None,
@@ -163,7 +178,7 @@ def embed(
 
     Example:
 
-        $ xbert embed trunk --structures mp_structures.parquet -o vectors.parquet --tsne map.png
+        $ xbert embed --model trunk --structures mp_structures.parquet -o vectors.parquet --tsne map.png
     """
     from tempfile import TemporaryDirectory
 
@@ -198,10 +213,12 @@ def embed(
 
 def _network(model: str, device: str) -> "tuple[XBERT, bool]":
     from xbert.checkpoint import load_model, locate
-    from xbert.trunk import TRUNK_DESCRIPTION, read_trunk
+    from xbert.models import directory_of, kind_of
+    from xbert.trunk import read_trunk
 
-    if (Path(model) / TRUNK_DESCRIPTION).is_file():
-        return read_trunk(Path(model))[0].to(device), True
+    directory = directory_of(model)
+    if kind_of(directory) == "trunk":
+        return read_trunk(directory)[0].to(device), True
     return load_model(locate(model))[0][0].to(device), False
 
 

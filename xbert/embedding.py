@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xbert.features import Features, collate
-from xbert.predict import Prediction, Predictor, average, batches, class_probabilities
+from xbert.predict import Outputs, Prediction, Predictor, batches, calibrated
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 BLOCK = 4096
 """Labelled crystals that are compared at a time."""
+
+NETWORKS = 2
+"""So many members of an ensemble place crystals: each adds 5 kB to what is kept of a labelled crystal."""
 
 
 def embed(members: "Sequence[XBERT]", features: Features, device: str = "cpu") -> np.ndarray:
@@ -31,11 +34,12 @@ def embed(members: "Sequence[XBERT]", features: Features, device: str = "cpu") -
         device: torch device.
 
     Returns:
-        vectors of d = members · 8 · width components; their inner product is a cosine.
+        vectors of d = members · tokens · width components; their inner product is a cosine.
 
     Raises:
         ValueError: there are no members.
     """
+    members = members[:NETWORKS]
     vectors = _empty(members, features)
     for rows, index, vector in _vectors(members, features, device):
         vectors[rows, index] = _directions(vector)
@@ -44,15 +48,15 @@ def embed(members: "Sequence[XBERT]", features: Features, device: str = "cpu") -
 
 def embed_and_predict(predictor: Predictor, features: Features) -> tuple[np.ndarray, Prediction]:
     """Return what `embed` and the predictor return, from one pass of the networks instead of two."""
-    description, members = predictor.description, predictor.members
-    vectors = _empty(members, features)
-    shape = (len(members), len(features), len(description.sources), 3)
-    by_member = np.empty(shape, dtype=np.float32)
+    members = predictor.members
+    vectors = _empty(members[:NETWORKS], features)
+    found = Outputs.empty(members, len(features))
     for rows, index, vector in _vectors(members, features, predictor.device):
-        vectors[rows, index] = _directions(vector)
-        logits = members[index].heads["topology"](vector)
-        by_member[index, rows] = class_probabilities(logits, description)
-    return _joined(vectors), average(by_member)
+        if index < NETWORKS:
+            vectors[rows, index] = _directions(vector)
+        heads = members[index].heads
+        found.put(index, rows, {name: head(vector) for name, head in heads.items()})
+    return _joined(vectors), calibrated(found, predictor.description, features.spacegroup)
 
 
 def nearest(vectors: np.ndarray, among: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -77,18 +81,17 @@ def nearest(vectors: np.ndarray, among: np.ndarray, count: int) -> tuple[np.ndar
 
 
 def _empty(members: "Sequence[XBERT]", features: Features) -> np.ndarray:
-    from xbert.model import TOKENS
-
     if not members:
         raise ValueError("a model without networks places no crystals")
-    width = members[0].config.width * len(TOKENS)
+    config = members[0].config
+    width = config.width * len(config.kept_tokens)
     return np.empty((len(features), len(members), width), dtype=np.float32)
 
 
 def _vectors(
     members: "Sequence[XBERT]", features: Features, device: str
 ) -> "Iterator[tuple[np.ndarray, int, Tensor]]":
-    """Yield rows, number of the member and its feature vectors (rows, 8 · width), batch by batch."""
+    """Yield rows, number of the member and its feature vectors (rows, tokens · width), batch by batch."""
     import torch
 
     with torch.inference_mode():

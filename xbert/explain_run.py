@@ -127,7 +127,7 @@ def of_topology_model(
     """
     from xbert.checkpoint import load_model, locate
     from xbert.training.data import load_labelled
-    from xbert.training.labels import CLASSES, OUTPUTS
+    from xbert.training.labels import KINDS, OUTPUTS
 
     members, description = load_model(locate(model))
     network = members[0].to(device)
@@ -136,13 +136,13 @@ def of_topology_model(
     data = load_labelled(
         structures, labels, cache, workers, lambda done, total: show("features", done, total, ""), vectors
     )
-    first = (len(OUTPUTS) - 1) * len(CLASSES)
+    first = (len(OUTPUTS) - 1) * len(KINDS)
     consensus = data.labels.with_consensus[:, -1]
     rows = np.flatnonzero(consensus.sum(1) > 0)
     if limit is not None:
         rows = np.sort(np.random.default_rng(0).permutation(rows)[:limit])
     return Subject(
-        description.name, network, direction(network, "topology", [first + 1, first + 2], [first]),
+        description.name, network, direction(network, "topology", [first + 1, first + 2, first + 3], [first]),
         "value of the space group", "share of topological crystals",
         [data.labels.ids[row] for row in rows], data.features.take(rows), 1.0 - consensus[rows, 0],
     )  # fmt: skip

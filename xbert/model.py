@@ -13,7 +13,16 @@ from torch import Tensor, nn
 from xbert.elements import MAX_Z, element_vectors
 from xbert.features import Batch
 from xbert.gnn import make_encoder
-from xbert.tokens import ELECTRON_BITS, MASK_WORD, N_WORDS, electron_bits, vocabulary, words_of_groups
+from xbert.statistics import StatisticsToken
+from xbert.tokens import (
+    ELECTRON_BITS,
+    MASK_WORD,
+    N_WORDS,
+    SHARED_WORDS,
+    electron_bits,
+    vocabulary,
+    words_of_groups,
+)
 
 TOKENS = (
     "symbol",
@@ -25,6 +34,9 @@ TOKENS = (
     "elements",
     "graph",
 )
+
+STATISTICS = "statistics"
+"""A ninth token that the paper does not have, see ``xbert.statistics``."""
 
 SPACE_GROUP_TOKENS = TOKENS[:N_WORDS]
 
@@ -51,7 +63,11 @@ class XBERTConfig:
         known_words: which of the five space-group words the model is told; the others are masked.
         word_dropout: probability in training that a crystal's words are all masked.
         token_softmax: normalise every output token by a softmax, the paper's optional layer.
+        group_dropout: probability that a crystal's words are masked which groups with and without inversion
+            do not share (``SHARED_WORDS``), beside those that lose all.
         encoder: of the crystal graph, see ``xbert.gnn``.
+        pooling: of its atoms, see ``xbert.gnn.pooling``.
+        statistics: whether there is the ninth token.
         ablated: keys of ``ABLATIONS``. "token norm" leaves the output tokens as the transformer gives them;
             "transformer" puts one fully connected layer in its place.
     """
@@ -67,7 +83,10 @@ class XBERTConfig:
     known_words: tuple[bool, ...] = (True,) * N_WORDS
     word_dropout: float = 0.0
     token_softmax: bool = False
+    group_dropout: float = 0.0
     encoder: str = "cgcnn"
+    pooling: str = "mean"
+    statistics: bool = False
     ablated: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -81,7 +100,8 @@ class XBERTConfig:
     def kept_tokens(self) -> tuple[str, ...]:
         """The tokens that are not ablated, in order."""
         gone = {token for part in self.ablated for token in ABLATIONS[part]}
-        return tuple(token for token in TOKENS if token not in gone)
+        kept = tuple(token for token in TOKENS if token not in gone)
+        return (*kept, STATISTICS) if self.statistics else kept
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for ``from_json``."""
@@ -95,7 +115,10 @@ class XBERTConfig:
 
 
 class XBERT(nn.Module):
-    """Tokens, eight unless some are ablated → transformer encoder → crystal feature vector → linear heads."""
+    """Tokens → transformer encoder → crystal feature vector → linear heads.
+
+    The tokens are the paper's eight unless the configuration says otherwise.
+    """
 
     words: Tensor
     elements: Tensor
@@ -116,8 +139,10 @@ class XBERT(nn.Module):
         if "elements" in config.kept_tokens:
             self.embed_elements = nn.Linear(self.elements.shape[1], width)
         if "graph" in config.kept_tokens:
-            self.graph = make_encoder(config.encoder, config.graph_width, config.graph_layers)
+            self.graph = make_encoder(config.encoder, config.graph_width, config.graph_layers, config.pooling)
             self.embed_graph = nn.Linear(cast(int, self.graph.width), width)
+        if config.statistics:
+            self.statistics = StatisticsToken(width)
         self.position = nn.Parameter(0.02 * torch.randn(n_tokens, width))
         if "transformer" in config.ablated:
             self.encoder: nn.Module = FullyConnected(n_tokens, width)
@@ -138,7 +163,7 @@ class XBERT(nn.Module):
         )
 
     def tokens(self, batch: Batch) -> Tensor:
-        """Embed the tokens that are kept, in the order of ``TOKENS``: (b, tokens, width)."""
+        """Embed the tokens that are kept, in their order: (b, tokens, width)."""
         kept = self.config.kept_tokens
         parts: list[Tensor] = []
         if "symbol" in kept:
@@ -150,12 +175,17 @@ class XBERT(nn.Module):
             parts.append(self.embed_elements(batch.composition[:, : MAX_Z + 1] @ self.elements)[:, None])
         if "graph" in kept:
             parts.append(self.embed_graph(self.graph(batch))[:, None])
+        if self.config.statistics:
+            parts.append(self.statistics(batch)[:, None])
         return torch.cat(parts, dim=1) + self.position
 
     def _words(self, batch: Batch) -> Tensor:
         words = self.words[batch.spacegroup].masked_fill(self.hidden_words, self.mask_word)
-        if self.training and self.config.word_dropout:
-            dropped = torch.rand(len(words), 1, device=words.device) < self.config.word_dropout
+        all_of_them, specific = self.config.word_dropout, self.config.group_dropout
+        if self.training and (all_of_them or specific):
+            chance = torch.rand(len(words), 1, device=words.device)
+            own = ~torch.tensor(SHARED_WORDS, device=words.device)
+            dropped = (chance < all_of_them) | ((chance < all_of_them + specific) & own)
             words = words.masked_fill(dropped, self.mask_word)
         return self.embed_word(words)
 
@@ -200,7 +230,7 @@ class GraphAlone(nn.Module):
     def __init__(self, config: XBERTConfig, hidden: int = 128) -> None:
         super().__init__()
         self.config = config
-        self.graph = make_encoder(config.encoder, config.graph_width, config.graph_layers)
+        self.graph = make_encoder(config.encoder, config.graph_width, config.graph_layers, config.pooling)
         self.hidden = nn.Linear(cast(int, self.graph.width), hidden)
         self.heads = nn.ModuleDict({name: nn.Linear(hidden, size) for name, size in config.outputs.items()})
 

@@ -15,7 +15,7 @@ from xbert.formulas import reduced_formulas
 from xbert.predict import Predictor
 from xbert.symmetry import standardise
 from xbert.tokens import MAX_ELECTRONS
-from xbert.training.labels import SOURCES
+from xbert.training.labels import KINDS, SOURCES
 from xbert.validation import check_table
 
 CHUNK = 1024
@@ -100,10 +100,12 @@ SCORES = pa.schema(
         for name in (
             *("p_topological", "p_trivial", "p_ti", "p_tsm", "uncertainty"),
             *(f"p_topological_{source}" for source in SOURCES),
+            *("p_strong_ti", "p_tci", "predicted_gap", "predicted_gap_uncertainty", "p_metal"),
         )
     ]
 )
-"""The consensus and its spread, then what each label source would say."""
+"""The consensus and its spread, what each label source would say, the two kinds of insulator of ``p_ti``, and
+the band gap in eV with the probability that there is none, null for a model that has not learned them."""
 
 
 def score_features(predictor: Predictor, features: Features) -> pa.Table:
@@ -113,7 +115,11 @@ def score_features(predictor: Predictor, features: Features) -> pa.Table:
     prediction = predictor(features)
     classes = prediction.consensus
     columns = [prediction.topological, classes[:, 0], classes[:, 1], classes[:, 2], prediction.uncertainty]
-    columns += [1.0 - prediction.by_source[:, source, 0] for source in range(len(SOURCES))]
+    columns += [1.0 - prediction.by_kind[:, source, 0] for source in range(len(SOURCES))]
+    columns += [prediction.by_kind[:, -1, KINDS.index(kind)] for kind in ("ti", "tci")]
+    learned = (prediction.gap, prediction.gap_uncertainty, prediction.metal)
+    nothing = pa.nulls(len(features), pa.float32())
+    columns += [nothing if column is None else column.astype(np.float32) for column in learned]
     return pa.table(columns, schema=SCORES)
 
 

@@ -13,6 +13,9 @@ N_WORDS = 5
 ELECTRON_BITS = 14
 MAX_ELECTRONS = 2**ELECTRON_BITS - 1
 
+SHARED_WORDS = (False, False, True, True, False)
+"""Crystal system and Laue class: the words that groups with and without inversion have in common."""
+
 MASK_WORD = "[mask]"
 """Stands for a word that the model is not told."""
 

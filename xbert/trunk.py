@@ -70,14 +70,15 @@ def read_trunk(directory: Path) -> "tuple[XBERT, TrunkDescription]":
     return model.eval(), description
 
 
-def load_trunk(model: "nn.Module", directory: Path) -> list[str]:
-    """Give ``model`` every pretrained tensor that fits by name and shape; its heads stay as they are.
+def load_trunk(model: "nn.Module", directory: Path, heads: tuple[str, ...] = ()) -> list[str]:
+    """Give ``model`` every pretrained tensor that fits by name and shape; its heads mostly stay as they are.
 
     Where the model goes without some tokens, their rows of the position vectors are left out.
 
     Args:
         model: an XBERT of whatever heads and encoder, or a module with parts of one; changed in place.
         directory: what ``xbert pretrain -o`` wrote, or the directory of a model (its first member is taken).
+        heads: names of heads that are taken over too.
 
     Returns:
         names of the tensors that were loaded, sorted.
@@ -85,17 +86,20 @@ def load_trunk(model: "nn.Module", directory: Path) -> list[str]:
     Raises:
         CheckpointError: there are no weights, or none that fits.
     """
-    from xbert.model import TOKENS, XBERTConfig
+    from xbert.model import STATISTICS, TOKENS, XBERTConfig
 
     given = _tensors(directory)
     config = getattr(model, "config", None)
-    if isinstance(config, XBERTConfig) and len(given.get("position", ())) == len(TOKENS):
-        given["position"] = given["position"][[TOKENS.index(token) for token in config.kept_tokens]]
+    rows = len(given.get("position", ()))
+    if isinstance(config, XBERTConfig) and rows in (len(TOKENS), len(TOKENS) + 1):
+        known = (*TOKENS, STATISTICS)[:rows]
+        if set(config.kept_tokens) <= set(known):
+            given["position"] = given["position"][[known.index(token) for token in config.kept_tokens]]
     own = model.state_dict()
     fitting = {
         name: value.to(own[name].dtype)
         for name, value in given.items()
-        if name in own and own[name].shape == value.shape and not name.startswith("heads.")
+        if name in own and own[name].shape == value.shape and _wanted(name, heads)
     }
     if not any(value.ndim > 1 for value in fitting.values()):
         raise CheckpointError(
@@ -104,6 +108,11 @@ def load_trunk(model: "nn.Module", directory: Path) -> list[str]:
         )
     model.load_state_dict(own | fitting)
     return sorted(fitting)
+
+
+def _wanted(name: str, heads: tuple[str, ...]) -> bool:
+    part, _, rest = name.partition(".")
+    return part != "heads" or rest.partition(".")[0] in heads
 
 
 def _tensors(directory: Path) -> "dict[str, Tensor]":

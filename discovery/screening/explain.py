@@ -13,12 +13,13 @@ import numpy as np
 from candidates.explanation import Explanation
 from xbert import explain as tokens
 from xbert.features import Features
-from xbert.predict import Predictor, class_probabilities
+from xbert.predict import Predictor, probabilities_of, scaled
+from xbert.training.labels import KINDS
 
 TITLES = {
     "symbol": "space group", "point group": "point group", "crystal system": "crystal system",
     "Laue class": "Laue class", "symmetry": "symmetry", "electrons": "electron count", "elements": "elements",
-    "graph": "crystal graph",
+    "graph": "crystal graph", "statistics": "composition and packing",
 }  # fmt: skip
 """Tokens of the model as a page names them."""
 
@@ -67,8 +68,9 @@ def occlude(predictor: Predictor, features: Features, reference: Features) -> Wo
     """Measure what each token is worth, averaged over the members; tokens that are not told are left out."""
 
     def answer(member: Any, vectors: Any) -> np.ndarray:
-        logits = member.heads["topology"](vectors)
-        trivial: np.ndarray = class_probabilities(logits, predictor.description)[:, -1, 0]
+        logits = member.heads["topology"](vectors).float().cpu().numpy()
+        by_source = logits.reshape(len(logits), -1, len(KINDS))
+        trivial: np.ndarray = probabilities_of(by_source, predictor.description)[:, -1, 0]
         return 1.0 - trivial
 
     found = [
@@ -78,4 +80,7 @@ def occlude(predictor: Predictor, features: Features, reference: Features) -> Wo
     first = predictor.members[0]
     names = tuple(TITLES[first.config.kept_tokens[place]] for place in tokens.told_tokens(first))
     probability, without = (np.mean([one[part] for one in found], axis=0) for part in (0, 1))
+    groups, description = features.spacegroup, predictor.description
+    probability = scaled(probability, groups, description)
+    without = np.stack([scaled(one, groups, description) for one in without])
     return Worth(names, probability, without)

@@ -22,7 +22,7 @@ from xbert.checkpoint import (
 from xbert.model import XBERT, XBERTConfig
 from xbert.predict import Predictor, predict
 
-CONFIG = XBERTConfig(outputs={"topology": 12}, width=32, layers=1, heads=2, feed_forward=32, graph_width=8)
+CONFIG = XBERTConfig(outputs={"topology": 16}, width=32, layers=1, heads=2, feed_forward=32, graph_width=8)
 DESCRIBED = Description(
     "toy", "none", CONFIG.to_json(), 2, ["a", "b", "c", "consensus"], [1.0, 2.0, 1.0, 0.5]
 )

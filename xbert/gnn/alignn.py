@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from xbert.elements import element_vectors
 from xbert.features import Batch
-from xbert.gnn.cgcnn import GaussianBasis, mean_of_atoms
+from xbert.gnn.cgcnn import GaussianBasis
+from xbert.gnn.pooling import POOLINGS, pool
 
 _EPSILON = 1e-6  # of the sum of gates, as in the paper
 
@@ -88,18 +89,19 @@ class ALIGNN(nn.Module):
     """Encode the unit cell of each crystal of a batch as one vector.
 
     Args:
-        width: length of the vectors of atoms, bonds and angles, and of the output.
+        width: length of the vectors of atoms, bonds and angles.
         layers: so many pairs of convolutions, on the line graph and on the graph, and then as many on the
             graph alone; the paper has four of width 256.
+        pooling: of atoms, one of ``POOLINGS``.
     """
 
     elements: Tensor
     needs_vectors = True
 
-    def __init__(self, width: int = 64, layers: int = 3) -> None:
+    def __init__(self, width: int = 64, layers: int = 3, pooling: str = "mean") -> None:
         super().__init__()
         self.register_buffer("elements", torch.from_numpy(element_vectors().copy()), persistent=False)
-        self.width = width
+        self.width, self.pooling = POOLINGS[pooling] * width, pooling
         self.distances, self.cosines = GaussianBasis(), CosineBasis()
         self.embed = nn.Linear(self.elements.shape[1], width)
         self.embed_bonds = Layer(self.distances.size, width)
@@ -108,7 +110,7 @@ class ALIGNN(nn.Module):
         self.on_graph = nn.ModuleList(EdgeGatedConvolution(width) for _ in range(2 * layers))
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return (b, width), the mean atom vector of each crystal.
+        """Return (b, self.width), the atoms of each crystal summed up.
 
         Raises:
             ValueError: the batch holds no displacements.
@@ -129,7 +131,7 @@ class ALIGNN(nn.Module):
             atoms, bonds = _on_atoms(of_atoms, atoms, batch.neighbours, bonds)
         for of_atoms in self.on_graph[pairs:]:
             atoms, bonds = _on_atoms(of_atoms, atoms, batch.neighbours, bonds)
-        return mean_of_atoms(atoms, batch)
+        return pool(atoms, batch, self.pooling)
 
 
 def bond_angles(vectors: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:

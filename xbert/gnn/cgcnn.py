@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from xbert.elements import element_vectors
 from xbert.features import Batch
+from xbert.gnn.pooling import POOLINGS, pool
 
 
 class GaussianBasis(nn.Module):
@@ -58,32 +59,26 @@ class CGCNN(nn.Module):
     """Encode the unit cell of each crystal of a batch as one vector.
 
     Args:
-        width: length of the atom vectors and of the output.
+        width: length of the atom vectors.
         layers: convolutions.
+        pooling: of atoms, one of ``POOLINGS``.
     """
 
     elements: Tensor
 
-    def __init__(self, width: int = 64, layers: int = 3) -> None:
+    def __init__(self, width: int = 64, layers: int = 3, pooling: str = "mean") -> None:
         super().__init__()
         self.register_buffer("elements", torch.from_numpy(element_vectors().copy()), persistent=False)
-        self.width = width
+        self.width, self.pooling = POOLINGS[pooling] * width, pooling
         self.basis = GaussianBasis()
         self.embed = nn.Linear(self.elements.shape[1], width)
         self.convolutions = nn.ModuleList(CrystalConvolution(width, self.basis.size) for _ in range(layers))
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return (b, width), the mean atom vector of each crystal."""
+        """Return (b, self.width), the atoms of each crystal summed up."""
         # Embedding the 104 elements first is cheaper than embedding every atom.
         atoms = self.embed(self.elements).index_select(0, batch.numbers)
         bonds = self.basis(batch.distances)
         for convolution in self.convolutions:
             atoms = convolution(atoms, batch.neighbours, bonds)
-        return mean_of_atoms(atoms, batch)
-
-
-def mean_of_atoms(atoms: Tensor, batch: Batch) -> Tensor:
-    """Average (a, width) atom vectors over each crystal: (b, width)."""
-    total = atoms.new_zeros(batch.size, atoms.shape[1]).index_add_(0, batch.crystal, atoms)
-    counts = torch.bincount(batch.crystal, minlength=batch.size).clamp_min(1)
-    return total / counts[:, None].to(atoms.dtype)
+        return pool(atoms, batch, self.pooling)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from xbert.scoring import CHUNK, prepare
 from xbert.spacegroups import group_flags
 from xbert.training.labels import TopologyLabels, read_topology_labels
 from xbert.training.splits import formula_keys
+from xbert.training.targets import read_properties
 
 _FEATURES_VERSION = 1  # raise it when features of the same crystal change
 
@@ -32,12 +33,15 @@ class LabelledCrystals:
         labels: soft targets of the three sources.
         hashes: SHA-256 of the files they came from.
         refused: crystal id → why it is not among them.
+        properties: head → (n, 1) of what else is known of them, see ``xbert.training.targets``; NaN where
+            one is not.
     """
 
     features: Features
     labels: TopologyLabels
     hashes: dict[str, str]
     refused: dict[str, str]
+    properties: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def keys(self) -> list[str]:
@@ -50,9 +54,21 @@ class LabelledCrystals:
         return group_flags(self.features.spacegroup)[1]
 
     @cached_property
+    def centrosymmetric(self) -> np.ndarray:
+        """(n,) bool: the group has inversion."""
+        return group_flags(self.features.spacegroup)[0]
+
+    @cached_property
     def even(self) -> np.ndarray:
         """(n,) bool: even number of electrons in the primitive cell."""
         return self.features.n_electrons % 2 == 0
+
+    def take(self, rows: np.ndarray) -> "LabelledCrystals":
+        """Return the crystals at ``rows``."""
+        known = {name: value[rows] for name, value in self.properties.items()}
+        return replace(
+            self, features=self.features.take(rows), labels=self.labels.take(rows), properties=known
+        )
 
 
 def load_labelled(
@@ -62,6 +78,7 @@ def load_labelled(
     workers: int = 1,
     on_progress: Callable[[int, int], None] | None = None,
     vectors: bool = False,
+    properties: Path | None = None,
 ) -> LabelledCrystals:
     """Join labels to structures by id and compute features, or take them from ``cache``.
 
@@ -72,6 +89,7 @@ def load_labelled(
         workers: processes.
         on_progress: called with (done, all) crystals.
         vectors: with displacements, for encoders that know angles.
+        properties: table of band gaps and formation energies (Parquet), see ``read_properties``.
     """
     hashes = {path.name: _sha256(path) for path in (structures, labels)}
     digest = hashlib.sha256(f"{_FEATURES_VERSION}{hashes}".encode()).hexdigest()[:16]
@@ -88,7 +106,11 @@ def load_labelled(
     known = json.loads(index.read_text(encoding="utf-8"))
     place = {id_: row for row, id_ in enumerate(wanted.ids)}
     rows = np.array([place[id_] for id_ in known["ids"]], dtype=np.int64)
-    return LabelledCrystals(Features.load(stored), wanted.take(rows), hashes, known["refused"])
+    also = {}
+    if properties:
+        hashes[properties.name] = _sha256(properties)
+        also = {name: value[:, None] for name, value in read_properties(properties, known["ids"]).items()}
+    return LabelledCrystals(Features.load(stored), wanted.take(rows), hashes, known["refused"], also)
 
 
 def _compute(

@@ -1,7 +1,7 @@
-"""Train a topology model by its recipe: members, calibration, scores, checkpoint."""
+"""Train the networks of a topology model by its recipe."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,47 +10,37 @@ import torch
 from torch import Tensor
 
 from xbert.checkpoint import Description
-from xbert.features import Features
 from xbert.model import XBERT, XBERTConfig
-from xbert.predict import Prediction, predict
-from xbert.training.calibration import fit_temperatures
 from xbert.training.data import LabelledCrystals
-from xbert.training.labels import CLASSES, OUTPUTS, TopologyLabels, hide_blind_trivials
-from xbert.training.loop import Schedule, fit
+from xbert.training.labels import KINDS, OUTPUTS, TopologyLabels, blur_mirror_phases, hide_blind_trivials
+from xbert.training.loop import Loss, Schedule, fit
+from xbert.training.losses import masked_error, topology_loss
 from xbert.training.recipes import Recipe
-from xbert.training.splits import formula_fold
+from xbert.training.targets import Targets, standardised
+from xbert.training.visible import mirror_groups
+from xbert.trunk import TRUNK_DESCRIPTION, load_trunk, read_trunk
 
 Progress = Callable[[str, int, int, float], None]
 """(what, step, steps in all, loss)."""
 
 
-@dataclass(frozen=True)
-class Trained:
-    """An ensemble with its description, and how it did on the rows it was not shown.
-
-    Attributes:
-        members: networks in evaluation mode.
-        description: for ``save_model``.
-        prediction: for the held-out rows, each half with the temperatures of the other.
-        n_train: crystals with a label that it learned from.
-    """
-
-    members: list[XBERT]
-    description: Description
-    prediction: Prediction
-    n_train: int
+def taught_labels(recipe: Recipe, data: LabelledCrystals) -> TopologyLabels:
+    """Return the labels that a model of this recipe is to believe."""
+    labels = blur_mirror_phases(data.labels, mirror_groups()[data.features.spacegroup])
+    return hide_blind_trivials(labels, data.undiagnosable) if recipe.hide_blind else labels
 
 
-def train(
+def train_members(
     recipe: Recipe,
     data: LabelledCrystals,
     rows: np.ndarray,
-    held_out: np.ndarray,
     directory: Path,
     device: str = "cpu",
     on_progress: Progress | None = None,
-) -> Trained:
-    """Train the members of ``recipe`` on ``rows`` and calibrate them on ``held_out``.
+    init: Path | None = None,
+    first_seed: int = 0,
+) -> tuple[list[XBERT], dict[str, dict[str, float]]]:
+    """Train the members of ``recipe`` on ``rows``.
 
     Every member keeps its own resumable checkpoint under ``directory``.
 
@@ -58,67 +48,91 @@ def train(
         recipe: what to make.
         data: labelled crystals.
         rows: to learn from.
-        held_out: never trained on; they set one temperature per source.
         directory: for checkpoints and logs.
         device: torch device.
         on_progress: called after every step.
+        init: directory of a trunk, or of a model, to start from.
+        first_seed: of the first member; the others follow.
+
+    Returns:
+        networks in evaluation mode, rounded to the half precision in which they are shipped, so that what
+        is scored is what is shipped; and ``auxiliary`` of their ``Description``.
     """
-    labels = hide_blind_trivials(data.labels, data.undiagnosable) if recipe.hide_blind else data.labels
+    labels = taught_labels(recipe, data)
     rows = rows[labels.known[rows].any(1)]
-    config = XBERTConfig(outputs={"topology": len(OUTPUTS) * len(CLASSES)}, **recipe.architecture)
-    loss = topology_loss(labels, recipe.label_smoothing, device)
+    properties = _properties(data, rows, init) if recipe.auxiliary else None
+    sizes = properties.sizes if properties else {}
+    config = XBERTConfig(outputs={"topology": len(OUTPUTS) * len(KINDS)} | sizes, **recipe.architecture)
+    loss = _loss(labels, properties, recipe, device)
+    schedule = recipe.schedule if init else recipe.schedule | recipe.from_scratch
     members: list[XBERT] = []
-    for seed in range(recipe.members):
+    for seed in range(first_seed, first_seed + recipe.members):
         torch.manual_seed(seed)
         member = XBERT(config)
+        if init:
+            load_trunk(member, init, heads=tuple(sizes))
 
         def on_step(step: int, total: int, value: float, seed: int = seed) -> None:
             if on_progress:
-                on_progress(f"{recipe.name} {seed + 1}/{recipe.members}", step, total, value)
+                on_progress(f"{recipe.name} {seed + 1}", step, total, value)
 
-        schedule = Schedule(**(recipe.schedule | {"seed": seed}))
+        how = Schedule(**(schedule | {"seed": seed}))
         where = directory / f"member-{seed}"
-        members.append(fit(member, data.features, rows, loss, schedule, where, device, on_step).eval())  # type: ignore[arg-type]
-    # Half precision now, so that what is scored is what is shipped.
-    members = [_rounded(member) for member in members]
-
-    def calibrated(chosen: np.ndarray) -> Description:
-        plain = _description(recipe, config, [1.0] * len(OUTPUTS))
-        features, own = data.features.take(chosen), labels.take(chosen)
-        return _description(recipe, config, fit_temperatures(members, plain, features, own, device))
-
-    # Each half is scored with temperatures that the other half set, so that calibration is measured fairly.
-    half = formula_fold([data.keys[row] for row in held_out], 2, seed=1)
-    shape = (len(held_out), len(OUTPUTS), len(CLASSES))
-    prediction = Prediction(np.empty(shape, np.float32), np.empty(len(held_out), np.float32))
-    for one in (0, 1):
-        mine, others = np.flatnonzero(half == one), held_out[half != one]
-        part = predict(members, calibrated(others), data.features.take(held_out[mine]), device)
-        prediction.by_source[mine], prediction.uncertainty[mine] = part.by_source, part.uncertainty
-    return Trained(members, calibrated(held_out), prediction, len(rows))
+        fitted = fit(member, data.features, rows, loss, how, where, device, on_step)
+        members.append(_rounded(fitted))  # type: ignore[arg-type]
+    scales = {
+        name: {"mean": properties.mean[name][0], "spread": properties.spread[name][0]}
+        for name in sizes
+        if properties
+    }
+    return members, scales
 
 
-def predict_rows(trained: Trained, features: Features, rows: np.ndarray, device: str = "cpu") -> Prediction:
-    """Predict the crystals at ``rows`` of ``features``."""
-    return predict(trained.members, trained.description, features.take(rows), device)
+def describe(
+    recipe: Recipe,
+    config: dict[str, Any],
+    members: int,
+    temperature: list[float] | None = None,
+    auxiliary: dict[str, dict[str, float]] | None = None,
+    scaling: dict[str, Any] | None = None,
+) -> Description:
+    """Return the description of a model of this recipe; temperatures of 1 if none are given."""
+    return Description(
+        name=recipe.name,
+        purpose=recipe.purpose,
+        config=config,
+        members=members,
+        sources=list(OUTPUTS),
+        temperature=temperature or [1.0] * len(OUTPUTS),
+        auxiliary=auxiliary or {},
+        scaling=scaling,
+        training={"recipe": asdict(recipe)},
+    )
 
 
-def topology_loss(
-    labels: TopologyLabels, smoothing: float, device: str
-) -> Callable[[dict[str, Tensor], np.ndarray], Tensor]:
-    """Return the cross-entropy averaged over all labels that the crystals of a batch have.
+def _properties(data: LabelledCrystals, rows: np.ndarray, init: Path | None) -> Targets | None:
+    """Standardise the properties of crystals as the trunk did, so that its heads go on."""
+    if not data.properties:
+        return None
+    scales = None
+    if init and (init / TRUNK_DESCRIPTION).is_file():
+        _, trunk = read_trunk(init)
+        scales = {name: (trunk.mean[name], trunk.spread[name]) for name in trunk.mean}
+    train = np.zeros(len(data.labels), dtype=bool)
+    train[rows] = True
+    return standardised(data.properties, train, scales)
 
-    Each source has its own three outputs, so that sources may disagree; a silent source counts nothing.
-    A fourth triple learns their consensus.
-    """
-    targets = torch.from_numpy(labels.with_consensus).to(device)
+
+def _loss(labels: TopologyLabels, properties: Targets | None, recipe: Recipe, device: str) -> Loss:
+    topology = topology_loss(labels, recipe.label_smoothing, device)
+    values = (
+        {name: torch.from_numpy(v).to(device) for name, v in properties.values.items()} if properties else {}
+    )
 
     def loss(outputs: dict[str, Tensor], rows: np.ndarray) -> Tensor:
-        target = targets[torch.from_numpy(rows).to(targets.device)]
-        known = target.sum(-1)
-        target = target * (1.0 - smoothing) + smoothing / len(CLASSES) * known[..., None]
-        logits = outputs["topology"].view(-1, len(OUTPUTS), len(CLASSES))
-        return -(target * torch.log_softmax(logits, -1)).sum() / known.sum().clamp_min(1.0)
+        chosen = torch.from_numpy(rows).to(device)
+        errors = [masked_error(name, outputs[name], value[chosen]) for name, value in values.items()]
+        return topology(outputs, rows) + recipe.auxiliary * sum(errors, torch.zeros((), device=device))
 
     return loss
 
@@ -130,15 +144,3 @@ def _rounded(member: XBERT) -> XBERT:
     }
     member.load_state_dict(state)
     return member.eval()
-
-
-def _description(recipe: Recipe, config: XBERTConfig, temperature: list[float]) -> Description:
-    return Description(
-        name=recipe.name,
-        purpose=recipe.purpose,
-        config=config.to_json(),
-        members=recipe.members,
-        sources=list(OUTPUTS),
-        temperature=temperature,
-        training={"recipe": asdict(recipe)},
-    )

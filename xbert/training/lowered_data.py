@@ -20,7 +20,7 @@ from xbert.spacegroups import group_flags
 from xbert.training.augment import Distortion, features_of_lowered, lowered_table
 from xbert.training.carried import NOT_CARRIED, STRONG, known_gaps, read_label_words, which_labels_survive
 from xbert.training.data import LabelledCrystals
-from xbert.training.labels import CLASSES, TopologyLabels, hide_blind_trivials, read_topology_labels
+from xbert.training.labels import KINDS, TopologyLabels, hide_blind_trivials, read_topology_labels
 
 CHUNK = 256
 
@@ -88,11 +88,11 @@ def load_lowered(
     parents = read_topology_labels(labels)
     place = {id_: row for row, id_ in enumerate(parents.ids)}
     rows = np.array([place[id_] for id_ in known["ids"]], dtype=np.int64)
-    targets = np.zeros((len(rows), *parents.targets.shape[1:]), dtype=np.float32)
+    kinds = np.zeros((len(rows), *parents.kinds.shape[1:]), dtype=np.float32)
     ti = np.array(known["strong"], dtype=bool)
-    targets[:, :, CLASSES.index("ti")] = parents.known[rows] & ti[:, None]
-    targets[:, :, CLASSES.index("trivial")] = parents.known[rows] & ~ti[:, None]
-    return LabelledCrystals(Features.load(stored), TopologyLabels(known["ids"], targets), hashes, {})
+    kinds[:, :, KINDS.index("ti")] = parents.known[rows] & ti[:, None]
+    kinds[:, :, KINDS.index("trivial")] = parents.known[rows] & ~ti[:, None]
+    return LabelledCrystals(Features.load(stored), TopologyLabels(known["ids"], kinds), hashes, {})
 
 
 def group_frequencies(structures: Path, column: str = "spacegroup_symprec_0.1") -> tuple[float, ...]:
@@ -116,9 +116,7 @@ def with_lowered(data: LabelledCrystals, more: LabelledCrystals) -> LabelledCrys
     return replace(
         data,
         features=Features.concatenate([data.features, more.features]),
-        labels=TopologyLabels(
-            [*seen.ids, *more.labels.ids], np.concatenate([seen.targets, more.labels.targets])
-        ),
+        labels=TopologyLabels([*seen.ids, *more.labels.ids], np.concatenate([seen.kinds, more.labels.kinds])),
         hashes=data.hashes | more.hashes,
     )
 

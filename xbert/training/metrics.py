@@ -73,3 +73,21 @@ def calibration_error(truth: np.ndarray, probability: np.ndarray, bins: int = 15
     counts = np.bincount(which, minlength=bins)
     gap = np.bincount(which, probability - truth, minlength=bins)
     return float(np.abs(gap).sum() / max(counts.sum(), 1))
+
+
+def error_detection(truth: np.ndarray, probability: np.ndarray) -> float:
+    """Return the ROC-AUC of telling wrong predictions from right ones by how unsure they are.
+
+    Unsure is the standard deviation of a yes or no with this probability, sqrt(p (1 - p)): what the networks
+    do not know together, and what they disagree about (A. Malinin, M. Gales, NeurIPS 2018, section 2).
+
+    Args:
+        truth: (n,) 0 or 1.
+        probability: (n,) of class 1.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    wrong = (probability >= 0.5) != (truth > 0.5)
+    if wrong.all() or not wrong.any():
+        return float("nan")
+    return float(roc_auc_score(wrong, np.minimum(probability, 1.0 - probability)))

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from xbert.cells import free_angles
 from xbert.features import Batch, Features, collate
@@ -24,6 +23,7 @@ from xbert.model import XBERT, XBERTConfig
 from xbert.predict import batches
 from xbert.training.corpus import Corpus
 from xbert.training.loop import Loss, Schedule, ema_for, fit
+from xbert.training.losses import masked_error
 from xbert.training.splits import formula_fold
 from xbert.training.targets import LATTICE, Targets
 
@@ -45,7 +45,8 @@ class PretrainingPlan:
         architecture: keyword arguments of ``XBERTConfig`` beyond the outputs.
         schedule: keyword arguments of ``Schedule``.
         true_share: share of crystals in each batch that keep their true distances; they teach the
-            properties but not the lattice, and let the encoder meet what it meets in fine-tuning.
+            properties but not the lattice, and let the encoder meet what it meets in fine-tuning. At 1 there
+            is no lattice task, and crystals without a property are left out.
         epoch_size: crystals of an epoch, drawn anew for each; all without it.
     """
 
@@ -95,21 +96,11 @@ def pretraining_loss(targets: Targets, device: str = "cpu") -> Loss:
         chosen = torch.from_numpy(rows).to(device)
         total = outputs[_SCALED].new_zeros(())
         for name, value in values.items():
-            target = value[chosen]
-            known = ~torch.isnan(target)
-            if name == LATTICE:
-                known = known & (outputs[_SCALED] > 0)[:, None]
-            wrong = _error(name, outputs[name], torch.nan_to_num(target))
-            total = total + torch.where(known, wrong, 0.0).sum() / known.sum().clamp_min(1)
+            scaled = (outputs[_SCALED] > 0)[:, None] if name == LATTICE else None
+            total = total + masked_error(name, outputs[name], value[chosen], scaled)
         return total
 
     return loss
-
-
-def _error(name: str, output: Tensor, target: Tensor) -> Tensor:
-    if name == "is_metal":
-        return F.binary_cross_entropy_with_logits(output, target, reduction="none")
-    return F.smooth_l1_loss(output, target, reduction="none")
 
 
 def split_by_formula(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
@@ -141,6 +132,8 @@ def pretrain(
         on_step: called with (step, steps in all, loss).
     """
     rows, held_out = split_by_formula(corpus)
+    if plan.true_share >= 1.0:
+        rows, held_out = (part[told(targets)[part]] for part in (rows, held_out))
     torch.manual_seed(plan.schedule.get("seed", 0))
     model = Pretraining(XBERTConfig(outputs=targets.sizes, **plan.architecture), plan.true_share)
 
@@ -149,7 +142,7 @@ def pretrain(
     schedule = replace(schedule, ema=plan.schedule.get("ema", ema_for(steps)))
 
     def scores(trained: nn.Module) -> dict[str, Any]:
-        return score(trained, corpus, targets, held_out, device)
+        return score(trained, corpus, targets, held_out, device, lattice=plan.true_share < 1.0)
 
     best = fit(
         model,
@@ -167,8 +160,22 @@ def pretrain(
     return trunk.eval(), scores(best)
 
 
+def told(targets: Targets) -> np.ndarray:
+    """Return (n,) bool: some property of the crystal is known."""
+    known = [~np.isnan(value).any(1) for name, value in targets.values.items() if name != LATTICE]
+    if not known:
+        raise ValueError("without the lattice task there have to be properties to learn")
+    found: np.ndarray = np.any(known, axis=0)
+    return found
+
+
 def score(
-    model: nn.Module, corpus: Corpus, targets: Targets, rows: np.ndarray, device: str = "cpu"
+    model: nn.Module,
+    corpus: Corpus,
+    targets: Targets,
+    rows: np.ndarray,
+    device: str = "cpu",
+    lattice: bool = True,
 ) -> dict[str, Any]:
     """Return errors on ``rows``: the lattice without its scale, properties with true distances.
 
@@ -179,15 +186,12 @@ def score(
     from sklearn.metrics import roc_auc_score
 
     features = corpus.features.take(rows)
-    lattice = _outputs(model, features, True, device)[LATTICE]
-    found = targets.undo(LATTICE, lattice)
-    true = targets.undo(LATTICE, targets.values[LATTICE][rows])
-    free = free_angles(features.spacegroup)
-    result: dict[str, Any] = {
-        "n": len(rows),
-        "length_error": float(np.abs(found - true)[:, :3].mean()),
-        "angle_error": _mean(np.abs(found - true)[:, 3:][free]),
-    }
+    result: dict[str, Any] = {"n": len(rows)}
+    if lattice:
+        found = targets.undo(LATTICE, _outputs(model, features, True, device)[LATTICE])
+        true = targets.undo(LATTICE, targets.values[LATTICE][rows])
+        result["length_error"] = float(np.abs(found - true)[:, :3].mean())
+        result["angle_error"] = _mean(np.abs(found - true)[:, 3:][free_angles(features.spacegroup)])
     if len(targets.values) == 1:
         return result
     outputs = _outputs(model, features, False, device)

@@ -68,14 +68,30 @@ def pretraining_targets(
             for column in known.values():
                 column[hidden] = np.nan
         values |= {name: column[:, None] for name, column in known.items()}
+    return standardised(values, train)
+
+
+def standardised(
+    values: dict[str, np.ndarray],
+    train: np.ndarray,
+    scales: dict[str, tuple[list[float], list[float]]] | None = None,
+) -> Targets:
+    """Bring targets to mean 0 and spread 1; ``is_metal`` stays as it is.
+
+    Args:
+        values: head → (n, size), NaN where one is not known.
+        train: (n,) bool; mean and spread are those of these crystals.
+        scales: head → mean and spread to use in their place, of a trunk that goes on learning.
+    """
     mean, spread, scaled = {}, {}, {}
     for name, value in values.items():
         seen = value[train & ~np.isnan(value).any(1)]
         plain = name == "is_metal" or not len(seen)
-        middle = np.zeros(value.shape[1]) if plain else seen.mean(0)
-        width = np.ones(value.shape[1]) if plain else np.maximum(seen.std(0), 1e-6)
-        scaled[name] = ((value - middle) / width).astype(np.float32)
-        mean[name], spread[name] = middle.tolist(), width.tolist()
+        mean[name] = [0.0] * value.shape[1] if plain else seen.mean(0).tolist()
+        spread[name] = [1.0] * value.shape[1] if plain else np.maximum(seen.std(0), 1e-6).tolist()
+        if scales and name in scales:
+            mean[name], spread[name] = scales[name]
+        scaled[name] = ((value - np.array(mean[name])) / np.array(spread[name])).astype(np.float32)
     counts = {name: int((~np.isnan(value).any(1)).sum()) for name, value in values.items()}
     return Targets(scaled, mean, spread, counts)
 

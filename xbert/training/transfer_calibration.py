@@ -148,5 +148,10 @@ def label_shift(
     return new, corrected
 
 
+def log_odds(probabilities: np.ndarray) -> np.ndarray:
+    """Return log(p / (1 - p)), finite for 0 and 1 too."""
+    return np.asarray(logit(_inside(probabilities)))
+
+
 def _inside(share: np.ndarray | float) -> np.ndarray:
     return np.clip(share, _LEAST, 1.0 - _LEAST)

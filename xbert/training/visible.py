@@ -19,9 +19,7 @@ from functools import cache
 import numpy as np
 
 from xbert.spacegroups import TRIVIAL_INDICATOR, all_space_groups
-
-KINDS = ("trivial", "ti", "tci", "tsm")
-"""Nothing seen; strong insulator; crystalline or weak insulator; semimetal."""
+from xbert.training.labels import KINDS
 
 _STRONG_ONLY = "Z2"
 
@@ -33,6 +31,16 @@ def visible_kinds() -> np.ndarray:
     for group in all_space_groups():
         insulators = group.indicator_group != TRIVIAL_INDICATOR
         table[group.number] = True, insulators, insulators and group.indicator_group != _STRONG_ONLY, True
+    table.setflags(write=False)
+    return table
+
+
+@cache
+def mirror_groups() -> np.ndarray:
+    """Return (231,) bool by space-group number: no inversion; the indicators are mirror Chern numbers."""
+    table = visible_kinds()[:, KINDS.index("tci")].copy()
+    for group in all_space_groups():
+        table[group.number] &= not group.inversion
     table.setflags(write=False)
     return table
 

@@ -194,7 +194,7 @@ def test_a_model_with_it_scores_crystals_like_any_other(tmp_path) -> None:
 
     torch.manual_seed(0)
     config = XBERTConfig(
-        outputs={"topology": 12},
+        outputs={"topology": 16},
         width=16,
         layers=1,
         heads=2,

@@ -4,7 +4,8 @@ from torch.nn import functional as F
 
 from tests.sample_crystals import features_in_standard_cells, sample_table
 from xbert.features import collate
-from xbert.gnn.cgcnn import CGCNN, CrystalConvolution, GaussianBasis, mean_of_atoms
+from xbert.gnn.cgcnn import CGCNN, CrystalConvolution, GaussianBasis
+from xbert.gnn.pooling import mean_of_atoms
 
 
 def test_gaussians_peak_at_their_centres() -> None:

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from xbert.training.labels import hide_blind_trivials, read_topology_labels
+from xbert.training.labels import blur_mirror_phases, hide_blind_trivials, read_topology_labels
 
 
 def _write(path: Path, **columns: list[str | None]) -> Path:
@@ -37,9 +37,27 @@ def test_words_become_soft_targets(labels) -> None:
 
 
 def test_consensus_is_the_mean_of_those_that_speak(labels) -> None:
-    np.testing.assert_allclose(labels.with_consensus[0, 3], [0.5 / 3, 1.5 / 3, 1 / 3])
-    np.testing.assert_allclose(labels.with_consensus[1, 3], [1, 0, 0])
+    np.testing.assert_allclose(labels.with_consensus[0, 3], [0.5 / 3, 0.5 / 3, 1 / 3, 1 / 3, 0])
+    np.testing.assert_allclose(labels.with_consensus[1, 3], [1, 0, 0, 0, 0])
     assert not labels.with_consensus[2, 3].any()
+
+
+def test_tqc_does_not_tell_strong_from_crystalline(labels) -> None:
+    np.testing.assert_array_equal(labels.kinds[3, :2], [[1, 0, 0, 0, 0], [0, 0, 0, 0, 1]])
+    np.testing.assert_array_equal(labels.kinds[0, 0], [0, 0, 1, 0, 0])
+
+
+def test_lists_that_name_both_insulators_name_either(tmp_path: Path) -> None:
+    path = _write(
+        tmp_path / "l.parquet", mp_id=["a"], materiae_soc=[None], tqc_class=[None], arsenal=["TI|TCI"]
+    )
+    np.testing.assert_array_equal(read_topology_labels(path).kinds[0, 2], [0, 0, 0, 0, 1])
+
+
+def test_crystalline_may_be_strong_where_mirrors_are_all_that_is_seen(labels) -> None:
+    blurred = blur_mirror_phases(labels, np.array([True, False, False, False]))
+    np.testing.assert_array_equal(blurred.kinds[0, 0], [0, 0, 0, 0, 1])
+    np.testing.assert_array_equal(blurred.targets, labels.targets)
 
 
 def test_majority_is_silent_on_ties(labels) -> None:

@@ -211,7 +211,7 @@ def test_exclusion_without_properties_is_refused(structures: Path, tmp_path: Pat
 
 def test_embed_writes_vectors_and_a_map(structures: Path, tmp_path: Path) -> None:
     assert _pretrain(structures, tmp_path / "trunk").exit_code == 0
-    args = ["embed", str(tmp_path / "trunk"), "--structures", str(structures), "--workers", "1"]
+    args = ["embed", "--model", str(tmp_path / "trunk"), "--structures", str(structures), "--workers", "1"]
     nothing = CliRunner().invoke(app, args)
     assert nothing.exit_code == 2
     files = ["-o", str(tmp_path / "v.parquet"), "--tsne", str(tmp_path / "map.png")]

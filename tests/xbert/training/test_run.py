@@ -7,10 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from tests.sample_crystals import sample_crystals
+from tests.sample_crystals import features_in_standard_cells, sample_crystals, sample_table
 from xbert.checkpoint import load_model
 from xbert.cli import app
 from xbert.crystals import Crystal, CrystalTable
+from xbert.predict import Predictor
 
 
 @pytest.fixture
@@ -57,6 +58,73 @@ def test_other_splits_are_scored(files: tuple[Path, Path], tmp_path: Path, split
     assert result.exit_code == 0, result.output
     scores = json.loads((tmp_path / "model" / "scores.json").read_text())
     assert scores["majority"]["n"] == {"folds": 60, "random": 6}[split]
+    assert len(load_model(tmp_path / "model")[0]) == {"folds": 5, "random": 1}[split]
+    table = pq.read_table(tmp_path / "model" / "out_of_fold.parquet")
+    assert len(set(table["id"].to_pylist())) == table.num_rows == {"folds": 60, "random": 6}[split]
+
+
+def test_folds_that_are_finished_are_not_trained_again(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = (files, tmp_path / "model", "--question", "benchmark", "--split", "folds")
+    assert _finetune(*arguments).exit_code == 0
+    first = pq.read_table(tmp_path / "model" / "out_of_fold.parquet")
+    monkeypatch.setattr("xbert.training.run.train_members", lambda *_: pytest.fail("trained again"))
+    assert _finetune(*arguments).exit_code == 0
+    assert pq.read_table(tmp_path / "model" / "out_of_fold.parquet") == first
+    with pytest.raises(ValueError, match="belongs to another training"):
+        _finetune(*arguments, "--epochs", "2")
+
+
+def test_no_network_that_predicts_a_crystal_saw_its_formula(files: tuple[Path, Path], tmp_path: Path) -> None:
+    _finetune(files, tmp_path / "model", "--question", "benchmark", "--split", "folds")
+    table = pq.read_table(tmp_path / "model" / "out_of_fold.parquet").to_pandas()
+    assert table.groupby("formula_key")["fold"].nunique().max() == 1
+    kinds = table[[f"p_consensus_{kind}" for kind in ("trivial", "ti", "tci", "tsm")]]
+    np.testing.assert_allclose(kinds.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_properties_are_learned_beside_and_predicted(files: tuple[Path, Path], tmp_path: Path) -> None:
+    ids = [f"c{i}" for i in range(60)]
+    gaps = [0.0 if i % 3 else 1.5 for i in range(60)]
+    columns = {name: ["train"] * 60 for name in ("megnet_split", "mp20_split", "mpts52_split")}
+    columns |= {"id": ids, "megnet_band_gap": gaps, "megnet_formation_energy_per_atom": [-1.0] * 60}
+    columns |= {"roost_nonmetal_band_gap": [None] * 60}
+    schema = pa.schema({"roost_nonmetal_band_gap": pa.float64()})
+    table = pa.table(columns)
+    place = table.column_names.index("roost_nonmetal_band_gap")
+    table = table.set_column(place, schema.field(0), table["roost_nonmetal_band_gap"].cast(pa.float64()))
+    pq.write_table(table, tmp_path / "properties.parquet")
+    more = ("--properties", str(tmp_path / "properties.parquet"), "--question", "benchmark")
+    assert _finetune(files, tmp_path / "model", *more).exit_code == 0
+    description = load_model(tmp_path / "model")[1]
+    assert description.auxiliary["gap"]["held_out_error"] > 0
+    found = Predictor(tmp_path / "model")(features_in_standard_cells(sample_table()))
+    assert found.gap is not None
+    assert found.metal is not None
+    assert (found.gap >= 0).all()
+    assert ((found.metal > 0) & (found.metal < 1)).all()
+    assert (found.gap_uncertainty >= description.auxiliary["gap"]["held_out_error"]).all()
+
+
+def test_a_scaling_of_classes_left_out_reaches_groups_without_labels_alone(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    assert _finetune(files, tmp_path / "systems", "--split", "crystal-system").exit_code == 0
+    scaling = tmp_path / "systems" / "scaling.json"
+    told = json.loads(scaling.read_text()) | {"bias": -2.0, "spacegroups": [216]}
+    scaling.write_text(json.dumps(told))
+    table = pq.read_table(tmp_path / "systems" / "out_of_class.parquet").to_pandas()
+    assert set(table["left_out"]) <= {"cubic", "hexagonal", "trigonal", "tetragonal", "orthorhombic"}
+    assert _finetune(files, tmp_path / "plain", "--split", "formula").exit_code == 0
+    assert (
+        _finetune(files, tmp_path / "scaled", "--split", "formula", "--scaling", str(scaling)).exit_code == 0
+    )
+    features = features_in_standard_cells(sample_table())
+    plain, scaled = (Predictor(tmp_path / name)(features).topological for name in ("plain", "scaled"))
+    changed = ~np.isclose(plain, scaled, atol=1e-6)
+    np.testing.assert_array_equal(changed, features.spacegroup == 216)
+    assert (scaled[changed] < plain[changed]).all()
 
 
 def test_transfer_trains_with_inversion_and_tests_without(files: tuple[Path, Path], tmp_path: Path) -> None:
@@ -64,7 +132,8 @@ def test_transfer_trains_with_inversion_and_tests_without(files: tuple[Path, Pat
     assert result.exit_code == 0, result.output
     scores = json.loads((tmp_path / "model" / "scores.json").read_text())
     # Of the samples only GaAs (216) lacks inversion and has an indicator.
-    assert 0 < scores["majority"]["n"] <= 8
+    assert 0 < scores["majority (topological)"]["n"] <= 8
+    assert scores["majority (seen)"]["n"] == scores["majority (topological)"]["n"]
 
 
 def test_scores_of_another_split_are_added_to_the_card(files: tuple[Path, Path], tmp_path: Path) -> None:
