@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ class Description:
             ``spacegroups`` where it holds, because no insulator of them was learned; None without one.
         training: data, hashes, split, schedule, seeds, command.
         metrics: scores by split.
+        weights_sha256: hex SHA-256 of ``model.safetensors``; `save_model` fills it in.
         format: version of this form.
     """
 
@@ -49,6 +50,7 @@ class Description:
     scaling: dict[str, Any] | None = None
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    weights_sha256: str = ""
     format: int = FORMAT
 
 
@@ -58,20 +60,18 @@ def shipped_models() -> list[str]:
 
 
 def locate(model: str | Path) -> Path:
-    """Return the directory of a model given by name, directory or weights file.
+    """Return the directory of a topology model given by name, directory or weights file.
+
+    Names are looked up among the shipped models, then in the user's own directory, see ``xbert.models``.
 
     Raises:
         CheckpointError: if there is none.
     """
-    shipped = SHIPPED / str(model)
-    path = shipped if str(model) in shipped_models() else Path(model)
-    if path.is_file():
-        path = path.parent
-    if not (path / DESCRIPTION).is_file() or not (path / WEIGHTS).is_file():
-        raise CheckpointError(
-            f"no model {str(model)!r}: give one of {', '.join(shipped_models()) or '(none shipped)'}, "
-            f"or a directory with {WEIGHTS} and {DESCRIPTION}"
-        )
+    from xbert.models import no_model, require
+
+    path = require(model, "topology")
+    if not (path / WEIGHTS).is_file():
+        raise CheckpointError(no_model(model))
     return path
 
 
@@ -106,8 +106,34 @@ def save_model(directory: Path, members: "list[XBERT]", description: Description
     assert all(torch.isfinite(value).all() for value in tensors.values())
     save_file(tensors, directory / WEIGHTS)
     (directory / WEIGHTS).chmod(0o644)  # safetensors writes for its owner alone
+    write_description(directory, replace(description, weights_sha256=""))
+
+
+def write_description(directory: Path, description: Description) -> None:
+    """Write ``model.json`` for the weights that lie in ``directory``."""
+    description = replace(
+        description, weights_sha256=description.weights_sha256 or _weights_sha256(directory)
+    )
     text = json.dumps(vars(description), indent=1, ensure_ascii=False)
     (directory / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+
+
+def check_weights(directory: Path, description: Description) -> None:
+    """Look whether the weights are those that were described.
+
+    Raises:
+        CheckpointError: if they are not there, or others.
+    """
+    try:
+        found = _weights_sha256(directory)
+    except OSError as error:
+        raise CheckpointError(f"{directory} does not hold a model: {error}") from error
+    if description.weights_sha256 and found != description.weights_sha256:
+        raise CheckpointError(
+            f"{directory} does not hold a model that is whole: SHA-256 of {WEIGHTS} is {found[:12]}…, "
+            f"{DESCRIPTION} says {description.weights_sha256[:12]}…; one of them was changed or cut off, "
+            "so get the model again"
+        )
 
 
 def load_model(directory: Path) -> "tuple[list[XBERT], Description]":
@@ -122,6 +148,7 @@ def load_model(directory: Path) -> "tuple[list[XBERT], Description]":
     from xbert.model import XBERT, XBERTConfig
 
     description = read_description(directory)
+    check_weights(directory, description)
     try:
         tensors = load_file(directory / WEIGHTS)
         members = []
@@ -141,3 +168,8 @@ def model_sha256(directory: Path) -> str:
     for name in (WEIGHTS, DESCRIPTION):
         digest.update((directory / name).read_bytes())
     return digest.hexdigest()
+
+
+def _weights_sha256(directory: Path) -> str:
+    with (directory / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

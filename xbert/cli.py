@@ -271,7 +271,7 @@ def card(
         list[str], typer.Option(help="NAME=FILE: scores.json of another split, under a heading.")
     ] = [],  # noqa: B006
 ) -> None:
-    """Write a model's card again, with the scores of further splits.
+    """Write a model's card and its calibration plot again, with the scores of further splits.
 
     Example:
 
@@ -279,8 +279,15 @@ def card(
     """
     import json
 
+    from xbert.checkpoint import CheckpointError, read_description
+    from xbert.terminal import refuse
+    from xbert.training.report import revise
     from xbert.training.run import add_scores
 
+    try:
+        revise(model, read_description(model))
+    except CheckpointError as error:
+        refuse(str(error))
     for entry in add:
         name, found, file = entry.partition("=")
         if not found or not Path(file).is_file():

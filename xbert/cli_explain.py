@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from xbert.cli_models import Model
 from xbert.cli_options import Cache, Data, Device, Threads, Workers
 from xbert.terminal import bars, choose_device, command_line, refuse
 
@@ -16,12 +17,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def explain(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="Directory of a model of finetune --task, or name or directory of a topology model."
-        ),
-    ],
+    model: Model,
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the results.")],
     data: Data = None,
     structures: Annotated[
@@ -52,13 +48,14 @@ def explain(
 
         $ xbert finetune --task topoA --data data --layers 1 --heads 1 --only-fold 0 -o models/plain
 
-        $ xbert explain models/plain/random/fold-0 --data data -o explained
+        $ xbert explain --model models/plain/random/fold-0 --data data -o explained
 
-        $ xbert explain benchmark --structures mp_structures.parquet \\
+        $ xbert explain --model benchmark --structures mp_structures.parquet \\
               --labels topology_labels.parquet -o explained
     """
     from xbert.checkpoint import CheckpointError
     from xbert.explain_run import of_task, of_topology_model, run
+    from xbert.models import require
     from xbert.tasks.record import TaskError
 
     if (structures is None) != (labels is None) or (structures is None) == (data is None):
@@ -74,7 +71,7 @@ def explain(
                 subject = of_topology_model(model, structures, labels, place, limit, workers, chosen, show)
             else:
                 assert data is not None  # refused above
-                subject = of_task(Path(model), data, place, limit, workers, chosen, show)
+                subject = of_task(require(model, "property"), data, place, limit, workers, chosen, show)
         result = run(subject, output, sample, command_line(), chosen)
     except (TaskError, CheckpointError, ValueError) as error:
         refuse(str(error))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xbert.cli_models import Model
 from xbert.cli_options import Cache, Data, Device, Threads, Workers, data_directory, load_task, tell_refused
 from xbert.terminal import bars, choose_device, command_line, refuse
 
@@ -126,9 +127,7 @@ def finetune_task(
 
 
 def evaluate(
-    model: Annotated[
-        Path, typer.Argument(help="Directory of a model of finetune --task.", exists=True, file_okay=False)
-    ],
+    model: Model,
     task: Annotated[
         str | None, typer.Option(help="The task it was trained for; its own record if not given.")
     ] = None,
@@ -142,8 +141,9 @@ def evaluate(
 
     Example:
 
-        $ xbert evaluate models/topoA/random/fold-0 --task topoA --data data
+        $ xbert evaluate --model models/topoA/random/fold-0 --task topoA --data data
     """
+    from xbert.models import require
     from xbert.tasks import model as models
     from xbert.tasks.data import load
     from xbert.tasks.files import to_json
@@ -152,34 +152,28 @@ def evaluate(
 
     chosen = choose_device(device, threads)
     try:
-        network, description, record = models.load(model)
+        place = require(model, "property")
+        network, description, record = models.load(place)
         if task is not None and read_task(task).name != record.name:
             refuse(f"{model} was trained for {record.name}, not for {read_task(task).name}")
         directory = data_directory(task or record.name, data)
         with bars() as show:
             protocol = Protocol.model_validate(description.protocol)
             vectors = getattr(getattr(network, "graph", None), "needs_vectors", False)
-            place = cache or _cache_beside(model)
+            kept = cache or _cache_beside(place)
             crystals = load(
-                record, protocol, directory, place, description.limit, vectors, workers,
+                record, protocol, directory, kept, description.limit, vectors, workers,
                 lambda done, total: show("features", done, total, ""),
             )  # fmt: skip
-        scores = score_again(model, crystals, directory, chosen)
+        scores = score_again(place, crystals, directory, chosen)
     except (TaskError, ValueError) as error:
         refuse(str(error))
     typer.echo(to_json(scores))
 
 
 def predict(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            help="Directory of a fold, or of a protocol: then all its folds together.",
-            exists=True,
-            file_okay=False,
-        ),
-    ],
     paths: Annotated[list[str], typer.Argument(help="Files, folders or globs of crystals.")],
+    model: Model,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File ending in .parquet, .csv or .jsonl.")
     ] = None,
@@ -189,13 +183,14 @@ def predict(
 ) -> None:
     """Predict a property of any crystals with models of finetune --task.
 
-    Several folds are averaged, and their spread is the uncertainty. A crystal that cannot be read keeps its
-    row, with the reason in ``error``.
+    The model is a fold, or a protocol: then its folds are averaged, and their spread is the uncertainty. A
+    crystal that cannot be read keeps its row, with the reason in ``error``.
 
     Example:
 
-        $ xbert predict models/gap/formula 'structures/*.cif' -o gaps.csv
+        $ xbert predict 'structures/*.cif' --model models/gap/formula -o gaps.csv
     """
+    from xbert.models import require
     from xbert.tasks.apply import SUFFIXES, Ensemble, predict_files, write
     from xbert.tasks.record import TaskError
 
@@ -203,7 +198,7 @@ def predict(
         refuse(f"cannot write {output}: the name must end in {', '.join(SUFFIXES)}", 2)
     chosen = choose_device(device, threads)
     try:
-        ensemble = Ensemble.read(model, chosen)
+        ensemble = Ensemble.read(require(model, "property"), chosen)
         with bars() as show:
             table = predict_files(ensemble, paths, workers, lambda done: show("crystals", done, done, ""))
     except (TaskError, FileNotFoundError) as error:

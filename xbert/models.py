@@ -19,6 +19,11 @@ TRUNK = "trunk.json"
 BESIDE = ("README.md", "calibration.json", "calibration.svg", "trust.json", "scores.json", "task.yaml")
 """Files that travel with a model beside its weights and description."""
 
+_USE: dict[Kind, str] = {
+    "topology": "a topology model, for discover predict and screen, xbert embed and explain",
+    "property": "a model of a task, for xbert predict, evaluate and explain --data",
+    "trunk": "a pretrained trunk, for xbert embed and xbert finetune --init",
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -74,6 +79,19 @@ def directory_of(model: str | Path) -> Path:
         return own
     path = Path(model).expanduser()
     return path.parent if path.is_file() and path.name in (WEIGHTS, DESCRIPTION, TRUNK) else path
+
+
+def require(model: str | Path, kind: Kind) -> Path:
+    """Return the directory of a model of this kind.
+
+    Raises:
+        CheckpointError: there is no such model, or it is of another kind.
+    """
+    directory = directory_of(model)
+    found = kind_of(directory)
+    if found == kind:
+        return directory
+    raise CheckpointError(f"{model} is {_USE[found]}" if found else no_model(model))
 
 
 def kind_of(directory: Path) -> Kind | None:
@@ -245,12 +263,12 @@ def _problem(place: Path, kind: Kind) -> str:
     """Say why a model cannot be loaded, as far as can be seen without PyTorch."""
     from safetensors import SafetensorError, safe_open
 
-    from xbert.checkpoint import read_description
+    from xbert.checkpoint import check_weights, read_description
     from xbert.tasks.model import read
 
     try:
         if kind == "topology":
-            read_description(place)
+            check_weights(place, read_description(place))
         elif kind == "property":
             read(place)
         with safe_open(place / WEIGHTS, framework="np"):

@@ -98,8 +98,8 @@ class Predictor:
 
     @property
     def name(self) -> str:
-        """Name of the model."""
-        return self.description.name
+        """Name of the model: that of its directory."""
+        return self.directory.resolve().name
 
     @property
     def needs_vectors(self) -> bool:

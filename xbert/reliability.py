@@ -84,6 +84,22 @@ def _split(title: str, values: dict[str, Any]) -> Reliability:
     return Reliability(title, str(values["against"]), predicted, observed, n.astype(np.int64))
 
 
+def keep_reliability(directory: Path, before: str) -> None:
+    """Let the calibration of a model belong to it still, after its description was written anew.
+
+    Args:
+        directory: of the model.
+        before: what ``model_sha256`` was.
+    """
+    path = directory / CALIBRATION
+    if not path.is_file():
+        return
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content["model_sha256"] == before:
+        content["model_sha256"] = model_sha256(directory)
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
 def draw_reliability(splits: Sequence[Reliability], path: Path, name: str) -> None:
     """Draw observed share against predicted probability with 95 % intervals, and the crystals in each bin.
 

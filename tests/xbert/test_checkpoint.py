@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -37,7 +38,8 @@ def members() -> list[XBERT]:
 def test_a_model_survives_the_disk(members: list[XBERT], tmp_path: Path) -> None:
     save_model(tmp_path, members, DESCRIBED)
     loaded, description = load_model(tmp_path)
-    assert description == DESCRIBED
+    digest = hashlib.sha256((tmp_path / WEIGHTS).read_bytes()).hexdigest()
+    assert description == replace(DESCRIBED, weights_sha256=digest)
     features = features_in_standard_cells(sample_table())
     before = predict(members, DESCRIBED, features)
     after = predict(loaded, description, features)
@@ -82,6 +84,37 @@ def test_weights_that_do_not_fit_or_are_pickles_are_refused(members: list[XBERT]
     torch.save({"x": torch.zeros(1)}, tmp_path / WEIGHTS)
     with pytest.raises(CheckpointError, match="does not hold a model"):
         load_model(tmp_path)
+
+
+def test_weights_that_were_changed_are_refused(members: list[XBERT], tmp_path: Path) -> None:
+    save_model(tmp_path, members, DESCRIBED)
+    whole = (tmp_path / WEIGHTS).read_bytes()
+    changed = bytearray(whole)
+    changed[-1] ^= 1  # a bit of the last weight: still a sound file, with another model in it
+    for content in (bytes(changed), whole[:-100], whole[:4], b""):
+        (tmp_path / WEIGHTS).write_bytes(content)
+        with pytest.raises(CheckpointError, match="does not hold a model"):
+            load_model(tmp_path)
+    (tmp_path / WEIGHTS).write_bytes(whole)
+    assert len(load_model(tmp_path)[0]) == 2
+    (tmp_path / WEIGHTS).unlink()
+    with pytest.raises(CheckpointError, match="does not hold a model"):
+        load_model(tmp_path)
+
+
+def test_a_pickle_in_the_place_of_the_weights_is_not_opened(members: list[XBERT], tmp_path: Path) -> None:
+    class Marker:
+        def __reduce__(self) -> tuple:
+            return Path.touch, (tmp_path / "executed",)
+
+    save_model(tmp_path, members, DESCRIBED)
+    torch.save({"0.position": Marker()}, tmp_path / WEIGHTS)
+    digest = hashlib.sha256((tmp_path / WEIGHTS).read_bytes()).hexdigest()
+    text = json.dumps(asdict(replace(DESCRIBED, weights_sha256=digest)))
+    (tmp_path / DESCRIPTION).write_text(text)
+    with pytest.raises(CheckpointError, match="does not hold a model of this version"):
+        load_model(tmp_path)
+    assert not (tmp_path / "executed").exists()
 
 
 @pytest.mark.parametrize("name", ["benchmark", "discovery"])

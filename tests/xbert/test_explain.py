@@ -152,7 +152,8 @@ def test_explain_a_model_of_a_task(data: Path, tmp_path: Path) -> None:
     trained = runner.invoke(app, train, catch_exceptions=False)
     assert trained.exit_code == 0, trained.output
     (model,) = (path.parent for path in (tmp_path / "m").rglob("model.json"))
-    args = ["explain", str(model), "--data", str(data), "-o", str(tmp_path / "out"), "--sample", "20", *fast]
+    args = ["explain", "--model", str(model), "--data", str(data), "-o", str(tmp_path / "out"), *fast]
+    args += ["--sample", "20"]
     result = runner.invoke(app, args, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     found = _check(tmp_path / "out", groups=2)
@@ -162,13 +163,14 @@ def test_explain_a_model_of_a_task(data: Path, tmp_path: Path) -> None:
 
 def test_explain_a_topology_model(data: Path, tmp_path: Path) -> None:
     files = ["--structures", str(data / "structures.parquet"), "--labels", str(data / "labels.parquet")]
-    args = ["explain", "benchmark", *files, "-o", str(tmp_path / "out"), "--sample", "20", "--workers", "1"]
+    args = ["explain", "--model", "benchmark", *files, "-o", str(tmp_path / "out"), "--sample", "20"]
+    args += ["--workers", "1"]
     result = CliRunner().invoke(app, args, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     _check(tmp_path / "out", groups=2)
 
 
 def test_explain_without_crystals_is_refused(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["explain", "benchmark", "-o", str(tmp_path / "out")])
+    result = CliRunner().invoke(app, ["explain", "--model", "benchmark", "-o", str(tmp_path / "out")])
     assert result.exit_code == 2
     assert "--structures and --labels" in " ".join(result.stderr.split())

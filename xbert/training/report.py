@@ -5,8 +5,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from xbert.checkpoint import WEIGHTS, Description, model_sha256
-from xbert.reliability import PLOT, Reliability, draw_reliability, read_reliability
+from xbert.checkpoint import WEIGHTS, Description, check_weights, model_sha256, write_description
+from xbert.reliability import PLOT, Reliability, draw_reliability, keep_reliability, read_reliability
 
 WIDTH = 118
 CARD = "README.md"
@@ -45,6 +45,19 @@ def write_card(directory: Path, description: Description) -> None:
         (directory / PLOT).unlink(missing_ok=True)
     text = render(description, name, model_sha256(directory), reliability)
     (directory / CARD).write_text(text, encoding="utf-8")
+
+
+def revise(directory: Path, description: Description) -> None:
+    """Write another description of the same weights, and their card.
+
+    Raises:
+        CheckpointError: the weights are not those of the description.
+    """
+    check_weights(directory, description)
+    before = model_sha256(directory)
+    write_description(directory, description)
+    keep_reliability(directory, before)
+    write_card(directory, description)
 
 
 def render(

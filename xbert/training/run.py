@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from xbert.checkpoint import Description, save_model
 from xbert.model import XBERT
@@ -19,10 +20,11 @@ from xbert.training.evaluation import score_held_out, score_transfer
 from xbert.training.finetune import Progress, describe, taught_labels, train_members
 from xbert.training.held_out import Fold, fair_prediction, load_fold, save_fold
 from xbert.training.recipes import Recipe
-from xbert.training.report import write_card
+from xbert.training.report import revise, write_card
 from xbert.training.splits import formula_fold, random_fold, transfer_split
 from xbert.training.tables import OUT_OF_CLASS, OUT_OF_FOLD, write_calibration, write_table
 from xbert.training.transfer_calibration import fit_scaling, log_odds
+from xbert.trust import write_trust
 
 Split = Literal["formula", "random", "folds", "transfer", "crystal-system"]
 
@@ -154,6 +156,10 @@ class _Work:
         self._save(members, description, sum(fold.n_train for fold in folds) // len(folds), {name: full})
         write_table(self.directory / OUT_OF_FOLD, held, prediction, "fold", of_row)
         write_calibration(self.directory, name, held, prediction, self._scorable(held))
+        learned = np.arange(n) if split == "folds" else np.flatnonzero(parts != 0)
+        learned = learned[self.labels.known[learned].any(1)]
+        scored = pq.read_table(self.directory / OUT_OF_FOLD)
+        write_trust(self.directory, scored, labels.majority, data.features.take(learned))
         write_card(self.directory, replace(description, metrics={name: full}, training=self.training))
         return scores
 
@@ -230,15 +236,12 @@ def add_scores(directory: Path, name: str, scores: dict[str, Any]) -> None:
     Raises:
         ValueError: if these are not scores that ``run`` wrote.
     """
-    from xbert.checkpoint import DESCRIPTION, read_description
+    from xbert.checkpoint import read_description
 
     if not {"what", "command"} <= scores.keys():
         raise ValueError(f"the scores of {name!r} do not say what they are and which command made them")
     description = read_description(directory)
-    description = replace(description, metrics={**description.metrics, name: scores})
-    text = json.dumps(vars(description), indent=1, ensure_ascii=False)
-    (directory / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
-    write_card(directory, description)
+    revise(directory, replace(description, metrics={**description.metrics, name: scores}))
 
 
 def _gap_error(held: LabelledCrystals, prediction: Prediction) -> float:

@@ -55,10 +55,11 @@ def test_a_task_of_ones_own_is_learnt_scored_again_and_started_from(gaps: Path, 
     _xbert("finetune", "--task", gaps, *SMALL, "-o", out)
     scores = json.loads((out / "scores.json").read_text())["protocols"]["formula"]
     model = out / "formula" / "fold-0"
-    result = CliRunner().invoke(app, ["evaluate", str(model), "--task", str(gaps), "--device", "cpu"])
+    arguments = ["evaluate", "--model", str(model), "--task", str(gaps), "--device", "cpu"]
+    result = CliRunner().invoke(app, arguments)
     again = json.loads(result.stdout)
     assert again["mae"] == pytest.approx(scores["folds"]["0"]["mae"])
-    _xbert("predict", out / "formula", tmp_path / "starter.parquet", "-o", tmp_path / "p.csv")
+    _xbert("predict", tmp_path / "starter.parquet", "--model", out / "formula", "-o", tmp_path / "p.csv")
     rows = list(csv.DictReader((tmp_path / "p.csv").read_text().splitlines()))
     assert [row["id"] for row in rows] == [
         line.split(",")[0] for line in (tmp_path / "gaps.csv").read_text().splitlines()[1:]
@@ -100,10 +101,10 @@ def test_an_encoder_that_knows_angles_gets_them(gaps: Path, tmp_path: Path) -> N
     _xbert("finetune", "--task", gaps, *SMALL, *arguments)
     model = tmp_path / "a" / "formula" / "fold-0"
     assert json.loads((model / "model.json").read_text())["config"]["encoder"] == "alignn"
-    _xbert("evaluate", model, "--task", gaps, "--device", "cpu")
+    _xbert("evaluate", "--model", model, "--task", gaps, "--device", "cpu")
     crystals = CrystalTable.read_parquet(tmp_path / "starter.parquet")
     crystals.slice(0, 2).write_parquet(tmp_path / "two.parquet")
-    _xbert("predict", model, tmp_path / "two.parquet", "-o", tmp_path / "p.parquet")
+    _xbert("predict", tmp_path / "two.parquet", "--model", model, "-o", tmp_path / "p.parquet")
 
 
 @pytest.mark.parametrize(

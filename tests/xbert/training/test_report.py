@@ -1,13 +1,23 @@
 """The card says what its model is, from its description alone."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from xbert.checkpoint import Description
-from xbert.reliability import PLOT, Reliability
-from xbert.training.report import TRANSFER, render, write_card
+from tests.sample_models import make_model
+from xbert.checkpoint import (
+    DESCRIPTION,
+    WEIGHTS,
+    CheckpointError,
+    Description,
+    model_sha256,
+    read_description,
+)
+from xbert.reliability import CALIBRATION, PLOT, Reliability, read_reliability
+from xbert.training.report import TRANSFER, render, revise, write_card
 
 SCORES = {"n": 1234, "accuracy": 0.8764, "f1_macro": 0.5, "roc_auc": float("nan"), "calibration_error": 0.02}
 THREE = {
@@ -75,6 +85,24 @@ def test_a_description_without_scores_has_a_card() -> None:
     card = render(replace(DESCRIBED, training={}, metrics={}), "bare", "ef" * 32)
     assert "--model bare" in card
     assert "ef" * 32 in card
+
+
+def test_another_description_keeps_the_calibration_and_the_weights_hash(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model")
+    bins = {"against": "majority", "n": 80, "bins": [[0.25, 0.5, 80]]}
+    stamp = {"model_sha256": model_sha256(model), "splits": {"Held-out formulas": bins}}
+    (model / CALIBRATION).write_text(json.dumps(stamp))
+    first = read_description(model)
+    revise(model, replace(first, purpose="Is it still?"))
+    assert read_description(model) == replace(first, purpose="Is it still?")
+    assert read_reliability(model)["Held-out formulas"].error == 0.25
+    assert (model / PLOT).is_file()
+    assert model_sha256(model) in (model / "README.md").read_text()
+    before = (model / DESCRIPTION).read_bytes()
+    (model / WEIGHTS).write_bytes(b"other")
+    with pytest.raises(CheckpointError, match="changed or cut off"):
+        revise(model, replace(first, purpose="Another?"))
+    assert (model / DESCRIPTION).read_bytes() == before
 
 
 def test_a_picture_of_other_weights_goes(tmp_path: Path) -> None:
