@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from baselines import tree_features
 from scipy.special import expit
+from tree_features import tree_features
 
 from xbert.training.classes import CLASSES_BY, leave_one_out, leave_parts_out
 from xbert.training.data import load_labelled
@@ -42,7 +42,7 @@ def main() -> None:
         data.features.spacegroup, data.features.n_electrons, data.keys, ~np.isnan(truth)
     )
     train = train[~np.isnan(truth[train])]
-    features = tree_features(data, with_group=False)
+    features = tree_features(data.features, with_group=False)
 
     def log_odds(rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         model = LGBMClassifier(

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from baselines import tree_features
+from tree_features import tree_features
 
 from xbert.training.carried import read_label_words
 from xbert.training.data import LabelledCrystals, load_labelled
@@ -56,7 +56,7 @@ def main() -> None:
     majority, kinds, group = data.labels.majority, kinds_of(data, labels), data.features.spacegroup
     train, test = transfer_split(group, data.features.n_electrons, data.keys, ~np.isnan(majority))
     train = train[~np.isnan(majority[train]) & data.even[train]]
-    features = tree_features(data, with_group=False)
+    features = tree_features(data.features, with_group=False)
     model = LGBMClassifier(
         n_estimators=120,
         learning_rate=0.1,
