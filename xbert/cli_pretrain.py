@@ -22,6 +22,14 @@ class Encoder(StrEnum):
     alignn = "alignn"
 
 
+class PublishedSplit(StrEnum):
+    """Splits that a table of properties names."""
+
+    megnet = "megnet"
+    mp20 = "mp20"
+    mpts52 = "mpts52"
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
     app.command()(pretrain)
@@ -45,6 +53,10 @@ def pretrain(
             dir_okay=False,
         ),
     ] = None,
+    keep_apart: Annotated[
+        list[PublishedSplit],
+        typer.Option(help="Validation and test crystals of this published split give no properties."),
+    ] = list(PublishedSplit),  # noqa: B006
     epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 10,
     epoch_size: Annotated[
         int | None, typer.Option(min=1, help="Crystals of an epoch, drawn anew for each; all if not given.")
@@ -138,6 +150,7 @@ def pretrain(
                 command,
                 properties,
                 exclude_formulas_of,
+                [split.value for split in keep_apart],
                 cache,
                 limit,
                 workers,

@@ -21,6 +21,9 @@ from xbert.training.labels import TopologyLabels, read_topology_labels
 from xbert.training.splits import formula_keys
 from xbert.training.targets import read_properties
 
+PROPERTY_TEST = ("megnet",)
+"""The split on which the property heads of topology models are scored, and which they never learn from."""
+
 _FEATURES_VERSION = 1  # raise it when features of the same crystal change
 
 
@@ -109,7 +112,8 @@ def load_labelled(
     also = {}
     if properties:
         hashes[properties.name] = _sha256(properties)
-        also = {name: value[:, None] for name, value in read_properties(properties, known["ids"]).items()}
+        read = read_properties(properties, known["ids"], PROPERTY_TEST)
+        also = {name: value[:, None] for name, value in read.items()}
     return LabelledCrystals(Features.load(stored), wanted.take(rows), hashes, known["refused"], also)
 
 

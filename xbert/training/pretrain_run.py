@@ -1,7 +1,7 @@
 """One pretraining from files to a trunk with its card, as ``xbert pretrain`` does it."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import torch
 from xbert.model import XBERT
 from xbert.training.corpus import Corpus, read_corpus
 from xbert.training.pretrain import PretrainingPlan, pretrain, split_by_formula
-from xbert.training.targets import Targets, pretraining_targets
+from xbert.training.targets import SPLITS, Targets, pretraining_targets
 from xbert.trunk import TrunkDescription, save_trunk
 
 Progress = Callable[[str, int, int, str], None]
@@ -35,6 +35,7 @@ def run(
     command: str,
     properties: Path | None = None,
     exclude: Path | None = None,
+    apart: Sequence[str] = SPLITS,
     cache: Path | None = None,
     limit: int | None = None,
     workers: int = 1,
@@ -50,6 +51,7 @@ def run(
         command: that was typed, for the record.
         properties: table of band gaps and formation energies.
         exclude: topology labels whose formulas give no properties.
+        apart: published splits whose validation and test crystals give none.
         cache: directory of computed features; within ``directory`` without it.
         limit: so many crystals at random.
         workers: processes for features.
@@ -70,7 +72,7 @@ def run(
     )
     train = np.zeros(len(corpus), dtype=bool)
     train[split_by_formula(corpus)[0]] = True
-    targets = pretraining_targets(corpus, train, properties, exclude)
+    targets = pretraining_targets(corpus, train, properties, exclude, apart)
     model, scores = pretrain(
         plan,
         corpus,

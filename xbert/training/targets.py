@@ -1,5 +1,6 @@
 """What a trunk is pretrained on: lattice parameters of every crystal, properties of those that have them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,13 @@ LATTICE = "lattice"
 PROPERTIES = ("gap", "is_metal", "formation_energy")
 """Heads beside the lattice: log(1 + gap/eV), whether the gap is zero, formation energy in eV per atom."""
 
-_SPLITS = ("megnet_split", "mp20_split", "mpts52_split")
-_USED = (*_SPLITS, "id", "megnet_band_gap", "roost_nonmetal_band_gap", "megnet_formation_energy_per_atom")
+SPLITS = ("megnet", "mp20", "mpts52")
+"""Published splits that a table of properties may name, in columns ``NAME_split``."""
+
+_GAPS = ("megnet_band_gap", "mp20_band_gap")
+_ENERGIES = ("megnet_formation_energy_per_atom", "mp20_formation_energy_per_atom")
+_ANY_GAP = "roost_nonmetal_band_gap"
+_USED = ("id", *(f"{name}_split" for name in SPLITS), *_GAPS, _ANY_GAP, *_ENERGIES)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,11 @@ class Targets:
 
 
 def pretraining_targets(
-    corpus: Corpus, train: np.ndarray, properties: Path | None = None, exclude: Path | None = None
+    corpus: Corpus,
+    train: np.ndarray,
+    properties: Path | None = None,
+    exclude: Path | None = None,
+    apart: Sequence[str] = SPLITS,
 ) -> Targets:
     """Collect the targets of a corpus.
 
@@ -56,13 +66,14 @@ def pretraining_targets(
         train: (n,) bool; mean and spread are those of these crystals.
         properties: table of band gaps and formation energies by id; without it there is the lattice alone.
         exclude: table of topology labels; no crystal of a formula that stands in it gives a property.
+        apart: published splits whose validation and test crystals give none, see `read_properties`.
 
     Raises:
         ValueError: a table has not the columns that are needed.
     """
     values = {LATTICE: _lattice_values(corpus.lattice)}
     if properties:
-        known = read_properties(properties, corpus.ids)
+        known = read_properties(properties, corpus.ids, apart)
         if exclude:
             hidden = formulas_in(corpus, exclude)
             for column in known.values():
@@ -96,12 +107,17 @@ def standardised(
     return Targets(scaled, mean, spread, counts)
 
 
-def read_properties(path: Path, ids: list[str]) -> dict[str, np.ndarray]:
+def read_properties(path: Path, ids: list[str], apart: Sequence[str] = SPLITS) -> dict[str, np.ndarray]:
     """Read the properties of crystals by id: name → (n,) float64, NaN where there is none.
 
-    A crystal in the validation or test part of any split that the table names gives nothing, so that
-    scores on those splits stay honest. Gaps of crystals listed as non-metals come in where MEGNet's
-    table has none; they say nothing about ``is_metal``, or that head would learn a wrong share of metals.
+    Values are those of MEGNet's table, else MP-20's. Gaps of crystals listed as non-metals come in where
+    neither has one; they say nothing about ``is_metal``, or that head would learn a wrong share of metals.
+
+    Args:
+        path: table (Parquet).
+        ids: of the n crystals.
+        apart: of ``SPLITS``: a crystal in the validation or test part of one of them gives nothing, so that
+            scores on that split stay honest.
 
     Raises:
         ValueError: the table has not the columns that are needed.
@@ -113,21 +129,24 @@ def read_properties(path: Path, ids: list[str]) -> dict[str, np.ndarray]:
     place = {id_: row for row, id_ in enumerate(table["id"].to_pylist())}
     rows = np.array([place.get(id_, -1) for id_ in ids], dtype=np.int64)
 
-    def column(name: str) -> np.ndarray:
-        values = table[name].to_numpy(zero_copy_only=False).astype(np.float64)
-        return np.where(rows >= 0, np.append(values, np.nan)[rows], np.nan)
+    def first_of(*names: str) -> np.ndarray:
+        found = np.full(len(table) + 1, np.nan)
+        for name in names:
+            values = table[name].to_numpy(zero_copy_only=False).astype(np.float64)
+            found = np.where(np.isnan(found), np.append(values, np.nan), found)
+        return np.where(rows >= 0, found[rows], np.nan)
 
-    apart = np.zeros(len(table) + 1, dtype=bool)
-    for name in _SPLITS:
-        apart[:-1] |= np.isin(np.array(table[name].to_pylist(), dtype=object), ["val", "test"])
-    usable = ~apart[rows]
-    gap, other = column("megnet_band_gap"), column("roost_nonmetal_band_gap")
+    hidden = np.zeros(len(table) + 1, dtype=bool)
+    for name in apart:
+        part = np.array(table[f"{name}_split"].to_pylist(), dtype=object)
+        hidden[:-1] |= np.isin(part, ["val", "test"])
+    gap = first_of(*_GAPS)
     found = {
-        "gap": np.log1p(np.where(np.isnan(gap), other, gap)),
+        "gap": np.log1p(first_of(*_GAPS, _ANY_GAP)),
         "is_metal": np.where(np.isnan(gap), np.nan, gap <= 0.0),
-        "formation_energy": column("megnet_formation_energy_per_atom"),
+        "formation_energy": first_of(*_ENERGIES),
     }
-    return {name: np.where(usable, values, np.nan) for name, values in found.items()}
+    return {name: np.where(hidden[rows], np.nan, values) for name, values in found.items()}
 
 
 def formulas_in(corpus: Corpus, labels: Path) -> np.ndarray:

@@ -50,6 +50,8 @@ def properties(tmp_path: Path) -> Path:
         "megnet_band_gap": [None if i == 3 else float(i % 3) for i in range(50)],
         "roost_nonmetal_band_gap": [0.5 if i == 3 else None for i in range(50)],
         "megnet_formation_energy_per_atom": [-0.1 * i for i in range(50)],
+        "mp20_band_gap": [2.5 if i in (2, 4) else None for i in range(50)],
+        "mp20_formation_energy_per_atom": pa.nulls(50, pa.float64()),
     }
     pq.write_table(pa.table(table), tmp_path / "properties.parquet")
     return tmp_path / "properties.parquet"
@@ -122,6 +124,10 @@ def test_properties_of_test_parts_and_of_labelled_formulas_are_hidden(
     assert np.isnan(known["is_metal"][at["c3"]])
     assert known["is_metal"][at["c0"]] == 1.0
     assert known["is_metal"][at["c4"]] == 0.0
+    assert known["gap"][at["c4"]] == pytest.approx(np.log1p(1.0))  # MEGNet's, where MP-20 has another
+    one = read_properties(properties, corpus.ids, ("megnet",))
+    assert np.isnan(one["gap"][at["c1"]])
+    assert one["gap"][at["c2"]] == pytest.approx(np.log1p(2.0))
     pq.write_table(pa.table({"mp_id": ["c4"], "reduced_formula": ["none"]}), tmp_path / "labels.parquet")
     targets = pretraining_targets(
         corpus, np.ones(60, dtype=bool), properties, tmp_path / "labels.parquet"
