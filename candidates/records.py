@@ -32,8 +32,17 @@ TOKEN_WORDS = ("spacegroup", "point_group", "crystal_system", "laue_class", "sym
 MASK = "[mask]"
 """Stands among the words for one that the model was not told."""
 
+
+def _none_is_empty(value: Any) -> Any:
+    """A store that an older program wrote has no value for what was added since."""
+    return () if value is None else value
+
+
 Text = Annotated[str, BeforeValidator(_storable)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Call = Literal["topological", "trivial", "abstain"]
+"""What a model says at an error rate; `abstain` where it cannot tell."""
+
 Count = Annotated[int, Field(ge=0)]
 SpaceGroup = Annotated[int, Field(ge=1, le=230)]
 
@@ -130,6 +139,38 @@ class Candidate(Record):
     p_tsm: Probability = Field(description="Probability of a topological semimetal.")
     p_trivial: Probability = Field(description="Probability of neither.")
     uncertainty: float = Field(ge=0, description="Standard deviation of p_topological over the ensemble.")
+    p_strong_ti: Probability | None = Field(
+        default=None, description="Part of p_ti: a strong insulator; None where the model does not tell."
+    )
+    p_tci: Probability | None = Field(
+        default=None, description="Part of p_ti: a crystalline or weak insulator."
+    )
+    call: Call | None = Field(
+        default=None,
+        description="What the model calls it at error_rate; None for a model that cannot be held to one.",
+    )
+    error_rate: Probability | None = Field(
+        default=None,
+        description="Share of topological crystals that may be called trivial, and the other way round.",
+    )
+    covered: bool | None = Field(
+        default=None,
+        description="Whether error_rate was tested on held-out crystals of its kind, and it is not unusual.",
+    )
+    doubts: Annotated[tuple[Text, ...], BeforeValidator(_none_is_empty)] = Field(
+        default=(), description="Why the call may not hold: what about the crystal the model never saw."
+    )
+    predicted_gap: float | None = Field(
+        default=None, description="Band gap by the model, eV (PBE, without spin–orbit coupling)."
+    )
+    predicted_gap_uncertainty: float | None = Field(
+        default=None,
+        ge=0,
+        description="Of predicted_gap, eV: how far the ensemble stands apart, and its usual error.",
+    )
+    p_metal: Probability | None = Field(
+        default=None, description="Probability, by the model, that it has no gap."
+    )
     model: Text = Field(description="Name of the model that ranked it.")
     p_benchmark: Probability | None = Field(
         default=None, description="p_topological of the benchmark model: what the databases would say."

@@ -15,7 +15,11 @@ APP = "discover-topology"
 """Name of the folder with the user's own store, as in the settings of ``discover``."""
 
 GEOMETRY = ("lattice", "atomic_numbers", "frac_coords")
-NESTED = ("labels", "known", "hazards", "notes", "tokens")
+NESTED = ("labels", "known", "hazards", "notes", "tokens", "doubts")
+UNKNOWN_AS_NAN = (
+    *("p_strong_ti", "p_tci", "error_rate", "predicted_gap", "predicted_gap_uncertainty", "p_metal"),
+    *("p_benchmark", "band_gap", "e_above_hull"),
+)
 
 
 def load(run: str | Path | None = None, store: str | None = None) -> "pd.DataFrame":
@@ -58,7 +62,7 @@ def table(found: Sequence[Candidate], run: RunRecord | None = None) -> "pd.DataF
 
     rows = [c.model_dump(mode="json") for c in sorted(found, key=lambda c: (c.rank, c.id))]
     made = pd.DataFrame(rows, columns=list(Candidate.model_fields)).set_index("id")
-    for name in ("p_benchmark", "band_gap", "e_above_hull"):
+    for name in UNKNOWN_AS_NAN:
         made[name] = made[name].astype(float)
     made.attrs["run"] = run.model_dump(mode="json") if run is not None else {}
     return made

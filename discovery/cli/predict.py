@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from discovery.cli.console import INTERRUPTED, USAGE, default_workers, progress, refuse
+from discovery.cli.error_rate import ERROR_RATE, ErrorRate
+from xbert.cli_models import Model
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,9 +23,8 @@ def predict(
             "-o", "--output", help="File ending in .parquet, .csv or .jsonl; else a table is printed."
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="discovery, benchmark, or a model's directory or weights file.")
-    ] = "discovery",
+    model: Model = "discovery",
+    error_rate: ErrorRate = ERROR_RATE,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; all cores by default.", show_default=False)
     ] = None,
@@ -32,6 +33,8 @@ def predict(
 
     Reads CIF, POSCAR, extxyz, ASE databases, pymatgen JSON and Parquet, gzipped or not. A crystal that cannot
     be scored keeps its row, with the reason in `error`. A run that was killed goes on when started again.
+    What the model calls a crystal holds at the error rate, or it abstains; what it never saw in training is
+    said in `doubts`.
 
     Examples:
 
@@ -40,18 +43,23 @@ def predict(
         discover predict 'structures/*.cif' -o scores.csv
 
         discover predict mine.extxyz --model benchmark -o scores.parquet
+
+        discover predict POSCAR --error-rate 0.01
     """
+    from discovery.screening.doubts import how_calls_did
     from discovery.screening.parts import Parts
     from discovery.screening.predict import SUFFIXES, count_errors, predict_files, write_table
-    from xbert.checkpoint import CheckpointError
+    from xbert.conformal import check_error_rate
     from xbert.parallel import WorkerError
     from xbert.predict import Predictor
 
     if output and output.suffix not in SUFFIXES:
         refuse(f"cannot write {output}", f"the name must end in {', '.join(SUFFIXES)}", USAGE)
     try:
+        check_error_rate(error_rate)
         predictor = Predictor(model)
-    except CheckpointError as error:
+        told = how_calls_did(predictor, error_rate)
+    except ValueError as error:  # CheckpointError is one
         refuse(str(error), code=USAGE)
     import tempfile
 
@@ -66,6 +74,7 @@ def predict(
                     parts,
                     workers or default_workers(),
                     lambda done: show("scored", done, None),
+                    error_rate,
                 )
         except FileNotFoundError as error:
             parts.remove()
@@ -79,11 +88,14 @@ def predict(
         parts.remove()
     failed = count_errors(table)
     if output:
+        from discovery.cli.predict_table import summary
+
         typer.echo(
             f"{table.num_rows - failed:,} crystals scored by {predictor.name}, {failed:,} not: {output}"
         )
+        typer.echo(summary(table) or told)
     else:
-        _print(table)
+        _print(table, told)
     if failed and failed == table.num_rows:
         raise typer.Exit(1)
 
@@ -99,32 +111,20 @@ def _stamps(paths: list[str]) -> list[tuple[str, int, int]]:
     return [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
 
 
-def _print(table: "pa.Table") -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def _print(table: "pa.Table", how_calls_did: str) -> None:
+    from discovery.cli.predict_table import doubts_of, predictions
 
-    shown = Table(caption="P(topological) = P(TI) + P(TSM); ± is the spread of the ensemble")
-    for title in ("id", "formula"):
-        shown.add_column(title, overflow="fold")
-    for title in ("space group", "P(topological)", "P(TI)", "P(TSM)"):
-        shown.add_column(title, justify="right", no_wrap=True)
-    errors = []
-    for row in table.to_pylist():
+    rows = table.to_pylist()
+    scored = [row for row in rows if not row["error"]]
+    if scored:
+        from rich.console import Console
+
+        console = Console()
+        console.print(predictions(scored, console.width))
+        for line in doubts_of(scored):
+            console.print(line)
+        console.print(how_calls_did, style="dim", markup=False, highlight=False)
+    for row in rows:
         if row["error"]:
-            errors.append(
-                f"{row['source_file'] or ''} {row['id'] or ''}: {row['error']}; {row['remedy'] or ''}"
-            )
-            continue
-        shown.add_row(
-            escape(row["id"]),
-            row["formula"],
-            str(row["spacegroup"]),
-            f"{row['p_topological']:.3f} ± {row['uncertainty']:.3f}",
-            f"{row['p_ti']:.3f}",
-            f"{row['p_tsm']:.3f}",
-        )
-    if shown.row_count:
-        Console().print(shown)
-    for error in errors:
-        typer.secho(error, fg="red", err=True)
+            where = f"{row['source_file'] or ''} {row['id'] or ''}"
+            typer.secho(f"{where}: {row['error']}; {row['remedy'] or ''}", fg="red", err=True)

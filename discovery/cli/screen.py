@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discovery.cli.console import INTERRUPTED, USAGE, default_workers, progress, refuse
+from discovery.cli.error_rate import ERROR_RATE, ErrorRate
+from xbert.cli_models import Model
 
 if TYPE_CHECKING:
     from discovery.screening.screen import Result
@@ -26,9 +28,18 @@ def screen(
     undiagnosable: Annotated[
         bool, typer.Option(help="Only the 113 groups where no symmetry eigenvalue can show topology.")
     ] = False,
-    model: Annotated[str, typer.Option(help="Model that ranks.")] = "discovery",
+    model: Model = "discovery",
     keep_odd: Annotated[bool, typer.Option(help="Keep odd electron counts.")] = False,
     keep_metals: Annotated[bool, typer.Option(help="Keep metals by the database.")] = False,
+    max_metal: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Where the database has no gap: drop what the model gives a P(metal) above this, if its "
+            "valences do not balance either; 1 for none.",
+        ),
+    ] = 1.0,
     drop_gapless: Annotated[bool, typer.Option(help="Drop crystals with a database gap of zero.")] = False,
     keep_labelled: Annotated[bool, typer.Option(help="Keep what a label source calls topological.")] = False,
     keep_known: Annotated[bool, typer.Option(help="Keep what the literature knows.")] = False,
@@ -51,6 +62,7 @@ def screen(
         float, typer.Option(min=0.0, help="Largest energy above hull in eV/atom; inf for any.")
     ] = 0.1,
     min_probability: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least P(topological).")] = 0.0,
+    error_rate: ErrorRate = ERROR_RATE,
     top: Annotated[int, typer.Option(min=0, help="Keep so many of the best; 0 for all.")] = 500,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; all cores by default.", show_default=False)
@@ -67,7 +79,7 @@ def screen(
 
         discover screen --db topoB --no-inversion -o run
 
-        discover screen --db mp --undiagnosable --top 500 -o run
+        discover screen --db mp --undiagnosable --top 500 --max-metal 0.9 -o run
 
         discover screen --db my_structures/ --with-elements Bi --max-atoms 20 -o run
     """
@@ -76,11 +88,11 @@ def screen(
     from candidates.store import Store, StoreError
     from discovery.databases.catalogue import get
     from discovery.databases.info import DatabaseError
+    from discovery.screening.doubts import how_calls_did
     from discovery.screening.options import ScreenOptions
     from discovery.screening.reporting import report_run
     from discovery.screening.screen import screen as run_screen
     from discovery.settings import get_settings
-    from xbert.checkpoint import CheckpointError
     from xbert.parallel import WorkerError
     from xbert.predict import Predictor
 
@@ -89,6 +101,7 @@ def screen(
         "undiagnosable": undiagnosable,
         "keep_odd": keep_odd,
         "keep_metals": keep_metals,
+        "max_metal": max_metal,
         "drop_gapless": drop_gapless,
         "keep_labelled": keep_labelled,
         "keep_known": keep_known,
@@ -100,6 +113,7 @@ def screen(
         "max_atoms": max_atoms,
         "max_hull": max_hull,
         "min_probability": min_probability,
+        "error_rate": error_rate,
         "top": top,
     }
     if magnetic_elements:
@@ -119,12 +133,14 @@ def screen(
             )
         store = Store(settings.resolved_store_url)
         store.add_run(result.run, result.candidates)
-        report = report_run(result.run, result.candidates, output / "report", store)
+        report = report_run(
+            result.run, result.candidates, output / "report", store, model=str(predictor.directory)
+        )
     except ValidationError as error:
         refuse(
             "; ".join(str(e["ctx"]["error"]) if "ctx" in e else e["msg"] for e in error.errors()), code=USAGE
         )
-    except CheckpointError as error:
+    except ValueError as error:  # of the model: CheckpointError is one
         refuse(str(error), code=USAGE)
     except (DatabaseError, StoreError) as error:
         refuse(error.args[0], error.remedy)
@@ -134,7 +150,7 @@ def screen(
         refuse(str(error))
     except KeyboardInterrupt:
         refuse("interrupted", f"run the same command again to go on: {shlex.join(sys.argv)}", INTERRUPTED)
-    _print(result)
+    _print(result, how_calls_did(predictor, error_rate))
     typer.echo(f"report: {report}")
 
 
@@ -142,42 +158,18 @@ def _symbols(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _print(result: "Result") -> None:
+def _print(result: "Result", told: str) -> None:
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+
+    from discovery.cli.screen_tables import best, funnel, gaps
 
     console = Console()
-    run = result.run
-    funnel = Table(title=f"{run.database}: {run.n_input:,} crystals", title_justify="left", box=None)
-    funnel.add_column("filter", no_wrap=True)
-    funnel.add_column("removed", justify="right", no_wrap=True)
-    funnel.add_column("left", justify="right", no_wrap=True)
-    funnel.add_column("what it removes")
-    for step in run.funnel:
-        removed = f"{step.removed:,}" if step.enabled else "off"
-        style = "" if step.enabled else "dim"
-        funnel.add_row(step.name, removed, f"{step.left:,}", escape(step.description), style=style)
-    console.print(funnel)
-    best = Table(title=f"ranked by the {run.model} model", title_justify="left", box=None)
-    for name, width in (("#", 2), ("P(topo)", 11), ("bench", 5), ("gap/eV", 6)):
-        best.add_column(name, justify="right", no_wrap=True, min_width=width)
-    for name, width in (("formula", 8), ("space group", 14), ("candidate", 9)):
-        best.add_column(name, no_wrap=True, min_width=width)
-    best.add_column("crystal", no_wrap=True)  # gives way first on a narrow terminal
-    for c in result.candidates[:SHOWN]:
-        best.add_row(
-            str(c.rank),
-            f"{c.p_topological:.2f} ± {c.uncertainty:.2f}",
-            "?" if c.p_benchmark is None else f"{c.p_benchmark:.2f}",
-            "?" if c.band_gap is None else f"{c.band_gap:.2f}",
-            c.formula,
-            f"{c.spacegroup_symbol} ({c.spacegroup})",
-            c.id[:8],
-            escape(c.crystal_id.removeprefix(f"{run.database}-")),
-        )
-    if result.candidates:
-        console.print(best)
+    console.print(funnel(result.run))
+    if not result.candidates:
+        return
+    console.print(best(result.run, result.candidates[:SHOWN], console.width))
+    console.print(gaps(result.candidates), style="dim", markup=False, highlight=False)
+    console.print(told, style="dim", markup=False, highlight=False)
     if len(result.candidates) > SHOWN:
         more = len(result.candidates) - SHOWN
-        typer.echo(f"and {more:,} more: discover candidates --run {run.id}")
+        typer.echo(f"and {more:,} more: discover candidates --run {result.run.id}")

@@ -2,23 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, reduce
-from operator import or_
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from discovery.screening.options import ScreenOptions
+from discovery.screening.valences import valences_balance
 from xbert.crystals import GEOMETRY, CrystalTable
 from xbert.elements import symbols
 from xbert.spacegroups import group_flags
 from xbert.tokens import composition
 from xbert.training.labels import MEANING
 
-if TYPE_CHECKING:
-    from pymatgen.core import Element
+USUAL_METAL = 0.9
+"""P(metal) at which the filter is counted while it is off."""
 
 Mask = Callable[[pa.Table], np.ndarray]
 
@@ -81,7 +79,8 @@ def filters_before_prediction(options: ScreenOptions) -> list[Filter]:
         ),
         Filter(
             "metallic",
-            "metals by the database: called so, or without a gap and without balanced valences",
+            "metals by the database: called so, or without a gap and without balanced valences "
+            "(unknown gaps pass)",
             not o.keep_metals,
             _not_metal,
         ),
@@ -137,6 +136,28 @@ def filters_before_prediction(options: ScreenOptions) -> list[Filter]:
     ]
 
 
+def filters_after_prediction(options: ScreenOptions, rows: pa.Table) -> list[Filter]:
+    """Return the filters that need what a model predicts.
+
+    Args:
+        options: of the screen.
+        rows: those that were scored; their database gaps are counted in the description.
+    """
+    unknown = int(_unknown_gap(rows).sum())
+    limit = options.max_metal if options.max_metal < 1 else USUAL_METAL
+    whose = f"database gap for {rows.num_rows - unknown:,} of {rows.num_rows:,}, prediction for {unknown:,}"
+    if "p_metal" not in rows.column_names:
+        whose = f"unknown gaps: {unknown:,} of {rows.num_rows:,}; this model predicts none"
+    return [
+        Filter(
+            "predicted metal",
+            f"gap unknown, P(metal) by the model over {limit:g}, and valences that do not balance ({whose})",
+            options.max_metal < 1,
+            lambda rows: _not_predicted_metal(rows, limit),
+        )
+    ]
+
+
 def labelled_topological(rows: pa.Table) -> np.ndarray:
     """(n,) bool: some label source names a topological class."""
     found = np.zeros(rows.num_rows, dtype=bool)
@@ -189,39 +210,24 @@ def _not_metal(rows: pa.Table) -> np.ndarray:
     )
 
 
-@cache
-def valences_balance(formula: str) -> bool:
-    """Whether oxidation states can sum to zero: CdO and Cu2SnTe3, not LiIr3 or Al4Mo.
-
-    Each atom may take any state that its element has in the ICSD (pymatgen's list), and bismuth also the
-    -3 of bismuthides. The anions of Ge, Sn and Pb are not added: with them nearly every intermetallic
-    balances. Of elements those from group 14 on pass.
-
-    The answer is that of pymatgen's ``oxi_state_guesses``, which tries all combinations and takes minutes
-    for large formulas; here the sums that can be reached are the bits of one integer.
-    """
-    from pymatgen.core import Composition
-
-    amounts = Composition(formula).reduced_composition.get_el_amt_dict()
-    if len(amounts) == 1:  # a metal unless it stands where Bi, Sn, Te and Se do
-        return (_element(formula).group or 0) >= 14
-    reachable, offset = 1, 0
-    for symbol, amount in amounts.items():
-        states = {*_element(symbol).icsd_oxidation_states, *((-3,) if symbol == "Bi" else ())}
-        if not states:
-            return False
-        lowest = min(states)
-        for _ in range(round(amount)):
-            reachable = reduce(or_, (reachable << (state - lowest) for state in states))
-        offset += round(amount) * lowest
-    return offset <= 0 and bool(reachable >> -offset & 1)
+def _not_predicted_metal(rows: pa.Table, limit: float) -> np.ndarray:
+    # The gap that is predicted is one without spin-orbit coupling too, so the rule is that of the database.
+    if "p_metal" not in rows.column_names:
+        return np.ones(rows.num_rows, dtype=bool)
+    suspected = _unknown_gap(rows) & (_numpy(rows, "p_metal") > limit)
+    formulas = rows.column("formula")
+    for row in np.flatnonzero(suspected):
+        suspected[row] = not valences_balance(formulas[int(row)].as_py())
+    return ~suspected
 
 
-@cache
-def _element(symbol: str) -> "Element":
-    from pymatgen.core import Element
-
-    return Element("".join(c for c in symbol if c.isalpha()))
+def _unknown_gap(rows: pa.Table) -> np.ndarray:
+    """(n,) bool: the database has no gap, and does not call the crystal metal or insulator either."""
+    if not rows.num_rows:
+        return np.zeros(0, dtype=bool)
+    stated = rows.column("phase").is_valid().to_numpy() if "phase" in rows.column_names else False
+    known = ~np.isnan(_numpy(rows, "band_gap")) if "band_gap" in rows.column_names else False
+    return np.asarray(~(known | np.asarray(stated)) & np.ones(rows.num_rows, dtype=bool))
 
 
 def _gapped(rows: pa.Table) -> np.ndarray:

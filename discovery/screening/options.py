@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from xbert.conformal import check_error_rate
+from xbert.trust import ERROR_RATE
+
 # Open 3d, 4f and 5f shells: crystals of these are often magnetic, and every label and indicator here
 # assumes time reversal. La, Lu and Ac to Th have no f electron to order.
 MAGNETIC_ELEMENTS = (
@@ -23,6 +26,12 @@ class ScreenOptions(BaseModel):
         default=False,
         description="Keep metals by the database: called so, or gapless without balanced valences.",
     )
+    max_metal: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Drop crystals of unknown gap above this P(metal) without balanced valences; 1: none.",
+    )
     drop_gapless: bool = Field(default=False, description="Drop crystals with a database gap of zero.")
     keep_labelled: bool = Field(default=False, description="Keep what a label source calls topological.")
     keep_known: bool = Field(default=False, description="Keep what the literature knows as topological.")
@@ -39,7 +48,17 @@ class ScreenOptions(BaseModel):
         default=False, description="Also drop what matches a better-ranked structure of the same formula."
     )
     min_probability: float = Field(default=0.0, ge=0, le=1, description="Least topological probability.")
+    error_rate: float = Field(
+        default=ERROR_RATE,
+        description="Share of topological crystals that may be called trivial, and the other way round.",
+    )
     top: int = Field(default=500, ge=0, description="Keep so many of the best; 0 for all.")
+
+    @field_validator("error_rate")
+    @classmethod
+    def _has_a_quantile(cls, error_rate: float) -> float:
+        check_error_rate(error_rate)
+        return error_rate
 
     @field_validator("magnetic_elements", "with_elements", "without_elements")
     @classmethod

@@ -10,12 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from discovery.screening.doubts import JUDGEMENT, UNUSUAL, score_crystals, with_calls
 from discovery.screening.parts import Parts
+from xbert.conformal import check_error_rate
 from xbert.crystals import CrystalTable
 from xbert.parallel import in_parallel
 from xbert.predict import Predictor
 from xbert.readers import iter_crystals
-from xbert.scoring import CHUNK, SCORES, score_table
+from xbert.scoring import CHUNK, SCORES
+from xbert.trust import ERROR_RATE
 from xbert.validation import Refusal
 
 COLUMNS = pa.schema(
@@ -28,10 +31,18 @@ COLUMNS = pa.schema(
         ("n_atoms", pa.int32()),
         ("n_electrons", pa.int32()),
         *SCORES,
+        *JUDGEMENT,
         ("error", pa.string()),
         ("remedy", pa.string()),
     ]
 )
+"""Of what `predict_files` returns, for a model without further heads."""
+
+_SCORED = pa.schema(
+    [*(field for field in COLUMNS if field.name not in JUDGEMENT.names), (UNUSUAL, pa.string())]
+)
+"""Of the pieces on disk, before a call is made."""
+
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 
 
@@ -41,6 +52,7 @@ def predict_files(
     parts: Parts,
     workers: int = 1,
     on_progress: Callable[[int], None] | None = None,
+    error_rate: float = ERROR_RATE,
 ) -> pa.Table:
     """Score every crystal of files, folders and globs.
 
@@ -50,6 +62,7 @@ def predict_files(
         parts: finished pieces, kept from a run that was interrupted.
         workers: processes.
         on_progress: called with the number of crystals done so far.
+        error_rate: at which crystals are called, see `xbert.trust`.
 
     Returns:
         one row per crystal in the order read, with the columns of ``COLUMNS``; one that could not be scored
@@ -57,7 +70,9 @@ def predict_files(
 
     Raises:
         FileNotFoundError: a path does not exist or holds no crystals.
+        ValueError: an error rate that has no quantile.
     """
+    check_error_rate(error_rate)
     done = 0
     numbers: list[int] = []
     todo: list[tuple[int, pa.ChunkedArray, pa.Table]] = []
@@ -72,15 +87,16 @@ def predict_files(
             todo.append((number, table.arrow.column("source_file"), _refused_rows(refusals)))
             yield table.keep([])
 
-    score = partial(score_table, predictor=predictor, checked=True)
+    score = partial(score_crystals, predictor=predictor)
     for rows in in_parallel(score, unfinished(), workers):
         number, files, refused = todo.pop(0)
-        scored = rows.append_column("source_file", files).select(COLUMNS.names).cast(COLUMNS)
+        scored = rows.append_column("source_file", files).select(_SCORED.names).cast(_SCORED)
         parts.put("score", number, pa.concat_tables([scored, refused]))
         done += scored.num_rows + refused.num_rows
         if on_progress:
             on_progress(done)
-    return parts.read("score", numbers) if numbers else COLUMNS.empty_table()
+    scored = parts.read("score", numbers) if numbers else _SCORED.empty_table()
+    return with_calls(scored, predictor, error_rate).select(COLUMNS.names)
 
 
 def _refused_rows(refusals: list[Refusal]) -> pa.Table:
@@ -91,7 +107,7 @@ def _refused_rows(refusals: list[Refusal]) -> pa.Table:
         "remedy": [refusal.remedy for refusal in refusals],
     }
     empty = [None] * len(refusals)
-    return pa.table({name: columns.get(name, empty) for name in COLUMNS.names}, schema=COLUMNS)
+    return pa.table({name: columns.get(name, empty) for name in _SCORED.names}, schema=_SCORED)
 
 
 def write_table(table: pa.Table, path: Path) -> None:

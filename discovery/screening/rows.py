@@ -65,8 +65,7 @@ def to_candidates(
                 indicator_group=group.indicator_group,
                 n_atoms=row["n_atoms"],
                 n_electrons=row["n_electrons"],
-                **{name: _digits(row[name]) for name in ("p_topological", "p_ti", "p_tsm", "p_trivial")},
-                uncertainty=_digits(row["uncertainty"]),
+                **_scores(row),
                 model=predictor.name,
                 p_benchmark=_digits(float(p_benchmark[index])),
                 band_gap=row.get("band_gap"),
@@ -83,6 +82,18 @@ def to_candidates(
             )
         )
     return found
+
+
+def _scores(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what the model says; not every one knows kinds of insulator, gaps, or when to make a call."""
+    found: dict[str, Any] = {name: row[name] for name in ("call", "error_rate", "covered")}
+    for name in ("p_topological", "p_ti", "p_tsm", "p_trivial", "uncertainty"):
+        found[name] = _digits(row[name])
+    for name in ("p_strong_ti", "p_tci", "p_metal"):
+        found[name] = None if row[name] is None else _digits(row[name])
+    for name in ("predicted_gap", "predicted_gap_uncertainty"):
+        found[name] = None if row[name] is None else round(float(row[name]), 4)
+    return found | {"doubts": tuple(part for part in (row["doubts"] or "").split("; ") if part)}
 
 
 def to_parquet(candidates: list[Candidate]) -> pa.Table:
@@ -104,6 +115,8 @@ def to_parquet(candidates: list[Candidate]) -> pa.Table:
         values = [getattr(c, name) for c in candidates]
         if field.annotation in (int, bool):
             columns[name] = pa.array(values, pa.bool_() if field.annotation is bool else pa.int64())
+        elif field.annotation == (bool | None):
+            columns[name] = pa.array(values, pa.bool_())
         elif all(value is None or isinstance(value, float) for value in values) and "float" in str(field):
             columns[name] = pa.array(values, pa.float64())
         elif all(value is None or isinstance(value, str) for value in values):

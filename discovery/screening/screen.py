@@ -17,15 +17,21 @@ import pyarrow.parquet as pq
 
 from candidates.records import Candidate, FunnelStep, RefusedCrystal, RunRecord
 from discovery.databases.info import LABELS, Database
+from discovery.screening.doubts import predicts_metals, score_standardised, with_calls
 from discovery.screening.duplicates import drop_matching_structures
-from discovery.screening.filters import Step, apply_filters, filters_before_prediction
+from discovery.screening.filters import (
+    Step,
+    apply_filters,
+    filters_after_prediction,
+    filters_before_prediction,
+)
 from discovery.screening.options import ScreenOptions
 from discovery.screening.parts import Parts
 from discovery.screening.rows import to_candidates, to_parquet
 from xbert.crystals import GEOMETRY, CrystalTable
 from xbert.parallel import in_parallel
 from xbert.predict import Predictor
-from xbert.scoring import CHUNK, features_of_rows, score_features, score_features_of, standardise_rows
+from xbert.scoring import CHUNK, features_of_rows, score_features, standardise_rows
 from xbert.symmetry import SYMPREC, TIGHT_SYMPREC
 
 Progress = Callable[[str, int, int], None]
@@ -69,7 +75,15 @@ def screen(
         command: command line, for the record.
         workers: processes for symmetry and graphs.
         on_progress: called as stages advance.
+
+    Raises:
+        ValueError: metals are to be filtered by a model that does not predict them.
     """
+    if options.max_metal < 1 and not predicts_metals(predictor):
+        raise ValueError(
+            f"model {predictor.name!r} does not predict metals, so --max-metal {options.max_metal:g} "
+            "cannot be held; leave it out or choose another model"
+        )
     started = datetime.now(UTC).isoformat(timespec="seconds")
     identity: dict[str, Any] = {
         "database": database.info.name,
@@ -92,7 +106,9 @@ def screen(
     rows, more = apply_filters(rows, filters_before_prediction(options))
     steps += more
     rows = _predict(rows, predictor, parts, workers, on_progress)
-    rows, more = _rank(rows, options)
+    rows, more = apply_filters(rows, filters_after_prediction(options, rows))
+    steps += more
+    rows, more = _rank(with_calls(rows, predictor, options.error_rate), options)
     steps += more
     features = features_of_rows(rows, predictor.needs_vectors or benchmark.needs_vectors)
     p_benchmark = score_features(benchmark, features).column("p_topological").to_numpy()
@@ -152,13 +168,13 @@ def _predict(
     needed = [*GEOMETRY.names, "spacegroup", "n_electrons"]
     chunks: Iterator[Any] = (rows.select(needed).slice(number * CHUNK, CHUNK) for number in missing)
     done = (len(numbers) - len(missing)) * CHUNK
-    score = partial(score_features_of, predictor=predictor)
+    score = partial(score_standardised, predictor=predictor)
     for number, scores in zip(missing, in_parallel(score, chunks, workers), strict=True):
         parts.put("score", number, scores)
         done += scores.num_rows
         if on_progress:
             on_progress("prediction", min(done, rows.num_rows), rows.num_rows)
-    scores = parts.read("score", numbers) if rows.num_rows else score_features_of(rows, predictor)
+    scores = parts.read("score", numbers) if rows.num_rows else score_standardised(rows, predictor)
     for name in scores.column_names:
         rows = rows.append_column(name, scores.column(name))
     return rows

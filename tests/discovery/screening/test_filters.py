@@ -1,8 +1,9 @@
 import pyarrow as pa
 import pytest
 
-from discovery.screening.filters import apply_filters, filters_before_prediction, valences_balance
+from discovery.screening.filters import apply_filters, filters_before_prediction
 from discovery.screening.options import ScreenOptions
+from discovery.screening.valences import valences_balance
 from tests.sample_crystals import sample_table
 from xbert.scoring import standardise_rows
 
