@@ -25,6 +25,7 @@ from xbert.training.splits import formula_fold, random_fold, transfer_split
 from xbert.training.tables import OUT_OF_CLASS, OUT_OF_FOLD, write_calibration, write_table
 from xbert.training.transfer_calibration import fit_scaling, log_odds
 from xbert.trust import write_trust
+from xbert.trust import write_trust
 
 Split = Literal["formula", "random", "folds", "transfer", "crystal-system"]
 
@@ -154,7 +155,10 @@ class _Work:
         full = {"what": _WHAT[split], **scores, "command": self.command}
         members = [member for fold in folds for member in fold.members]
         self._save(members, description, sum(fold.n_train for fold in folds) // len(folds), {name: full})
-        write_table(self.directory / OUT_OF_FOLD, held, prediction, "fold", of_row)
+        table = write_table(self.directory / OUT_OF_FOLD, held, prediction, "fold", of_row)
+        truth = np.where(self._scorable(held), held.labels.majority, np.nan)
+        taught = np.flatnonzero(self.labels.known.any(1))
+        write_trust(self.directory, table, truth, data.features.take(taught))
         write_calibration(self.directory, name, held, prediction, self._scorable(held))
         learned = np.arange(n) if split == "folds" else np.flatnonzero(parts != 0)
         learned = learned[self.labels.known[learned].any(1)]

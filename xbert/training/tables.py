@@ -19,8 +19,8 @@ BINS = 15
 
 def write_table(
     path: Path, held: LabelledCrystals, prediction: Prediction, column: str, part: np.ndarray
-) -> None:
-    """Write what was predicted for crystals by networks that never saw their part.
+) -> pa.Table:
+    """Write, and return, what was predicted for crystals by networks that never saw their part.
 
     Args:
         path: Parquet file.
@@ -45,8 +45,10 @@ def write_table(
     if prediction.metal is not None:
         columns["p_metal"] = prediction.metal
     partial = path.with_suffix(".part")
-    pq.write_table(pa.table(columns), partial)
+    table = pa.table(columns)
+    pq.write_table(table, partial)
     partial.replace(path)
+    return table
 
 
 def bins_of(truth: np.ndarray, probability: np.ndarray) -> list[tuple[float, float, int]]:
