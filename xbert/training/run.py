@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from xbert.checkpoint import Description, save_model
 from xbert.model import XBERT
@@ -24,7 +23,6 @@ from xbert.training.report import revise, write_card
 from xbert.training.splits import formula_fold, random_fold, transfer_split
 from xbert.training.tables import OUT_OF_CLASS, OUT_OF_FOLD, write_calibration, write_table
 from xbert.training.transfer_calibration import fit_scaling, log_odds
-from xbert.trust import write_trust
 from xbert.trust import write_trust
 
 Split = Literal["formula", "random", "folds", "transfer", "crystal-system"]
@@ -156,14 +154,10 @@ class _Work:
         members = [member for fold in folds for member in fold.members]
         self._save(members, description, sum(fold.n_train for fold in folds) // len(folds), {name: full})
         table = write_table(self.directory / OUT_OF_FOLD, held, prediction, "fold", of_row)
-        truth = np.where(self._scorable(held), held.labels.majority, np.nan)
-        taught = np.flatnonzero(self.labels.known.any(1))
-        write_trust(self.directory, table, truth, data.features.take(taught))
         write_calibration(self.directory, name, held, prediction, self._scorable(held))
         learned = np.arange(n) if split == "folds" else np.flatnonzero(parts != 0)
         learned = learned[self.labels.known[learned].any(1)]
-        scored = pq.read_table(self.directory / OUT_OF_FOLD)
-        write_trust(self.directory, scored, labels.majority, data.features.take(learned))
+        write_trust(self.directory, table, labels.majority, data.features.take(learned))
         write_card(self.directory, replace(description, metrics={name: full}, training=self.training))
         return scores
 
