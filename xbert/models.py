@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Literal
 
-from xbert.checkpoint import DESCRIPTION, SHIPPED, WEIGHTS, CheckpointError, model_sha256, shipped_models
+from xbert import checkpoint
+from xbert.checkpoint import DESCRIPTION, WEIGHTS, CheckpointError, model_sha256, shipped_models
 
 Kind = Literal["topology", "property", "trunk"]
 """What ``xbert finetune`` leaves without and with ``--task``, and what ``xbert pretrain`` leaves."""
@@ -73,7 +74,7 @@ def directory_of(model: str | Path) -> Path:
     """
     text = str(model)
     if text in shipped_models():
-        return SHIPPED / text
+        return checkpoint.SHIPPED / text
     own = own_directory() / text
     if _NAME.fullmatch(text) and kind_of(own):
         return own
@@ -128,7 +129,7 @@ def look_at(model: str | Path) -> Listed:
     return Listed(
         name=directory.resolve().name,
         kind=kind,
-        shipped=directory.parent == SHIPPED,
+        shipped=directory.parent == checkpoint.SHIPPED,
         directory=directory,
         description=description,
         folds=len(folds),

@@ -38,13 +38,21 @@ def model(name: str) -> Check:
     import numpy as np
     from safetensors import SafetensorError, safe_open
 
-    from xbert.checkpoint import WEIGHTS, CheckpointError, locate, model_sha256, read_description
+    from xbert.checkpoint import (
+        WEIGHTS,
+        CheckpointError,
+        check_weights,
+        locate,
+        model_sha256,
+        read_description,
+    )
     from xbert.reliability import CALIBRATION
 
     title = f"model {name}"
     try:
         place = locate(name)
         description = read_description(place)
+        check_weights(place, description)
         with safe_open(place / WEIGHTS, framework="np") as weights:
             names = set(weights.keys())
             finite = all(np.isfinite(weights.get_tensor(key)).all() for key in names)

@@ -21,6 +21,7 @@ from xbert.checkpoint import (
     shipped_models,
 )
 from xbert.model import XBERT, XBERTConfig
+from xbert.models import BESIDE
 from xbert.predict import Predictor, predict
 
 CONFIG = XBERTConfig(outputs={"topology": 16}, width=32, layers=1, heads=2, feed_forward=32, graph_width=8)
@@ -126,12 +127,11 @@ def test_shipped_models_load_and_are_small_and_documented(name: str) -> None:
     assert description.name == name
     card = (directory / "README.md").read_text(encoding="utf-8")
     assert description.training["command"] in card
-    assert {path.name for path in directory.iterdir()} == {
-        WEIGHTS,
-        DESCRIPTION,
-        "README.md",
-        "calibration.json",
-    }
+    files = {path.name for path in directory.iterdir()}
+    assert {WEIGHTS, DESCRIPTION, "README.md", "calibration.json", "calibration.svg"} <= files
+    assert files <= {WEIGHTS, DESCRIPTION, *BESIDE}
+    assert len(description.weights_sha256) == 64  # of a shipped model it is never left open
+    assert model_sha256(directory) in card
     calibration = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
     assert calibration["model_sha256"] == model_sha256(directory)
 

@@ -1,4 +1,4 @@
-"""Trained, saved, listed, loaded by name: a model still says what its networks said when they were trained."""
+"""Trained, saved, listed, loaded by name: a model says what its networks said when they were trained."""
 
 import json
 from pathlib import Path

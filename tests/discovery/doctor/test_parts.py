@@ -1,6 +1,7 @@
 """Models, databases, potentials and packages as the doctor sees them."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from discovery.doctor import parts
 from discovery.settings import Settings, get_settings
 from discovery.verification.engines.espresso import pseudos
-from xbert.checkpoint import SHIPPED, WEIGHTS, model_sha256
+from tests.sample_models import make_model
+from xbert.checkpoint import SHIPPED, WEIGHTS, model_sha256, read_description, write_description
+from xbert.models import add
+from xbert.reliability import CALIBRATION
 
 
 @pytest.mark.parametrize("name", ["discovery", "benchmark"])
@@ -27,14 +31,23 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-def test_model_with_other_weights_than_it_was_calibrated_with(copied: Path) -> None:
+def test_model_whose_weights_were_changed(copied: Path) -> None:
     assert parts.model("discovery").state == "ok"
     weights = bytearray((copied / WEIGHTS).read_bytes())
     weights[-1000] ^= 1
     (copied / WEIGHTS).write_bytes(weights)
     check = parts.model("discovery")
     assert check.state == "broken"
+    assert "SHA-256" in check.found
+
+
+def test_model_with_the_calibration_of_another(copied: Path) -> None:
+    shutil.copyfile(SHIPPED / "benchmark" / CALIBRATION, copied / CALIBRATION)
+    check = parts.model("discovery")
+    assert check.state == "broken"
     assert "calibration was made with" in check.found
+    (copied / CALIBRATION).unlink()
+    assert parts.model("discovery").state == "warning"
 
 
 def test_model_that_is_cut_off(copied: Path) -> None:
@@ -47,6 +60,7 @@ def test_model_without_weights_of_its_second_network(copied: Path) -> None:
 
     kept = {key: value for key, value in load_file(copied / WEIGHTS).items() if not key.startswith("1.")}
     save_file(kept, copied / WEIGHTS)
+    write_description(copied, replace(read_description(copied), weights_sha256=""))
     check = parts.model("discovery")
     assert check.state == "broken"
     assert "not whole" in check.found
@@ -55,6 +69,19 @@ def test_model_without_weights_of_its_second_network(copied: Path) -> None:
 def test_model_that_is_not_there(copied: Path) -> None:
     (copied / WEIGHTS).unlink()
     assert parts.model("discovery").state == "broken"
+
+
+def test_models_of_ones_own(tmp_path: Path) -> None:
+    none = parts.own_models(get_settings())
+    assert (none.state, none.found) == ("missing", f"none in {tmp_path / 'data' / 'models'}")
+    add("mine", make_model(tmp_path / "run"))
+    assert parts.own_models(get_settings()).found == f"mine in {tmp_path / 'data' / 'models'}"
+    weights = tmp_path / "data" / "models" / "mine" / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1])
+    broken = parts.own_models(get_settings())
+    assert broken.state == "warning"
+    assert "mine cannot be loaded" in broken.found
+    assert str(weights.parent) in broken.remedy
 
 
 def test_databases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
