@@ -13,6 +13,8 @@ from xbert.training.data import LabelledCrystals
 def test_the_made_up_chemistry_is_learned(
     name: str, least: float, data: LabelledCrystals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if name == "trees":
+        pytest.importorskip("lightgbm")
     monkeypatch.setitem(competitors.TREES, "members", 2)
     monkeypatch.setitem(competitors.TREES, "most_trees", 40)
     held = cross_validated(name, getattr(competitors, name), {}, data, tmp_path, parts=[0, 1])
@@ -27,6 +29,7 @@ def test_the_made_up_chemistry_is_learned(
 def test_trees_told_the_group_know_where_databases_are_blind(
     data: LabelledCrystals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("lightgbm")
     monkeypatch.setitem(competitors.TREES, "members", 1)
     monkeypatch.setitem(competitors.TREES, "most_trees", 40)
     held = cross_validated("trees", competitors.trees, {}, data, tmp_path, parts=[0])

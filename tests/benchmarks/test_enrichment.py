@@ -50,6 +50,7 @@ def test_no_scorer_sees_a_formula_that_it_ranks(pool) -> None:
 
 
 def test_what_is_known_stands_above(pool) -> None:
+    pytest.importorskip("lightgbm")
     everything = np.ones(len(pool.formulas), dtype=bool)
     for scorer in (linear(pool), forest(pool, composition_features(pool.features))):
         found = enrichment.enrichment(*lines(pool, scores_of(pool, scorer), everything))

@@ -50,6 +50,7 @@ def test_a_crystal_left_out_with_another_system_is_refused(data: LabelledCrystal
 
 
 def test_forests_say_how_much_they_differ(data: LabelledCrystals) -> None:
+    pytest.importorskip("lightgbm")
     truth = data.labels.majority
     rows = np.flatnonzero(~data.undiagnosable)
     predict = forests(tree_features(data.features, False), truth, trees=20, members=3)
