@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from candidates.explanation import Explanation
 from candidates.records import Candidate, RunRecord
-from candidates.report import facts, inversions, plots, references, structure, svg, typeset, zone
+from candidates.report import belief, facts, inversions, plots, references, structure, svg, typeset, zone
 from candidates.report.card import ModelCard
 from candidates.report.columns import status_of
 from candidates.report.files import write_whole
@@ -101,6 +101,8 @@ def render_candidate(
             after=beside(1),
             status=status_of(verification, review),
             hazards=hazards_of(candidate),
+            call=belief.call(candidate),
+            rate=belief.rate(candidate),
             sections={section["title"]: section for section in facts.sections(candidate)},
             tokens=facts.tokens(candidate),
             identifiers=facts.identifiers(candidate),

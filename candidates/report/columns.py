@@ -46,8 +46,11 @@ COLUMNS = (
     Column("ti", "P(TI)", "desc", False),
     Column("tsm", "P(TSM)", "desc", False),
     Column("uncertainty", "±"),
+    Column("call", "Call"),
     Column("benchmark", "Benchmark", "desc"),
     Column("gap", "Gap", unit="eV"),
+    Column("predicted", "Predicted gap", unit="eV"),
+    Column("metal", "P(metal)", shown=False),
     Column("hull", "Above hull", unit="eV/atom"),
     Column("system", "Crystal system", shown=False),
     Column("pointgroup", "Point group", shown=False),
@@ -125,6 +128,13 @@ def index(
         "ti": [_digits(c.p_ti) for c in candidates],
         "tsm": [_digits(c.p_tsm) for c in candidates],
         "uncertainty": [_digits(c.uncertainty) for c in candidates],
+        "call": coded(
+            [(c.call or "", bool(c.covered), c.doubts) for c in candidates],
+            lambda said: [said[0], int(said[1]), [text(doubt) for doubt in said[2]]] if said[0] else [],
+        ),
+        "predicted": [_digits(c.predicted_gap) for c in candidates],
+        "predictedspread": [_digits(c.predicted_gap_uncertainty) for c in candidates],
+        "metal": [_digits(c.p_metal) for c in candidates],
         "benchmark": [_digits(c.p_benchmark) for c in candidates],
         "gap": [_digits(c.band_gap) for c in candidates],
         "hull": [_digits(c.e_above_hull) for c in candidates],
@@ -152,7 +162,7 @@ def shown(candidates: Sequence[Candidate], data: dict[str, Any]) -> list[Column]
             return any(values["values"])
         return any(value is not None for value in values or ())
 
-    optional = {"benchmark", "gap", "hull", "status", "known", "labels", "hazards"}
+    optional = {"call", "benchmark", "gap", "predicted", "hull", "status", "known", "labels", "hazards"}
     return [
         Column(c.key, c.title, c.first, c.shown and (c.key not in optional or speaks(c.key)), c.unit)
         for c in COLUMNS

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from candidates.records import MASK, TOKEN_WORDS, Candidate
+from candidates.report import belief
 from candidates.report.typeset import Runs, formula, indicator_group, plain, symmetry_symbol
 
 SOURCES = {
@@ -139,7 +140,11 @@ def sections(candidate: Candidate) -> list[dict[str, Any]]:
     """Return the facts beside the tokens: symmetry, prediction, labels and literature, structure."""
     return [
         {"title": "Symmetry", "facts": _symmetry(candidate), "text": [indicator_sentence(candidate)]},
-        {"title": "Prediction", "facts": _prediction(candidate), "text": []},
+        {
+            "title": "Prediction",
+            "facts": _prediction(candidate),
+            "text": [sentence for sentence in [belief.rate(candidate)] if sentence],
+        },
         {
             "title": "Labels and literature",
             "facts": _labels(candidate) + _known(candidate),
@@ -154,6 +159,7 @@ def details(candidate: Candidate) -> dict[str, Any]:
     return {
         "tokens": tokens(candidate),
         "sections": sections(candidate),
+        "doubts": [plain(text) for text in candidate.doubts],
         "hazards": [plain(text) for text in candidate.hazards],
         "notes": [plain(text) for text in candidate.notes],
         "poscar": poscar(candidate),
@@ -211,14 +217,20 @@ def _symmetry(c: Candidate) -> list[Fact]:
 
 def _prediction(c: Candidate) -> list[Fact]:
     benchmark = "not computed" if c.p_benchmark is None else f"{c.p_benchmark:.3f}"
-    return [
-        _fact("Model", c.model),
-        _fact("P(topological)", f"{c.p_topological:.3f} ± {c.uncertainty:.3f}"),
-        _fact("P(TI)", f"{c.p_ti:.3f}"),
-        _fact("P(TSM)", f"{c.p_tsm:.3f}"),
-        _fact("P(trivial)", f"{c.p_trivial:.3f}"),
-        _fact("Benchmark", benchmark),
+    shown = [
+        ("Model", c.model),
+        ("P(topological)", f"{c.p_topological:.3f} ± {c.uncertainty:.3f}"),
+        ("Call", belief.call(c)),
+        ("P(TI)", f"{c.p_ti:.3f}"),
+        ("of it strong TI", "" if c.p_strong_ti is None else f"{c.p_strong_ti:.3f}"),
+        ("of it TCI or weak", "" if c.p_tci is None else f"{c.p_tci:.3f}"),
+        ("P(TSM)", f"{c.p_tsm:.3f}"),
+        ("P(trivial)", f"{c.p_trivial:.3f}"),
+        ("Gap", belief.predicted_gap(c).removeprefix("predicted ")),
+        ("P(metal)", belief.metal(c).removeprefix("P(metal) ")),
+        ("Benchmark", benchmark),
     ]
+    return [_fact(name, text) for name, text in shown if text]
 
 
 def _labels(c: Candidate) -> list[Fact]:
@@ -247,6 +259,6 @@ def _structure(c: Candidate) -> list[Fact]:
         _fact("a, b, c", ", ".join(f"{x:.3f}" for x in lengths[:3]) + " Å"),
         _fact("α, β, γ", ", ".join(f"{x:.2f}" for x in lengths[3:]) + "°"),
         _fact("Volume", f"{cell.volume:.2f} Å³"),
-        _fact("Band gap", "unknown" if c.band_gap is None else f"{c.band_gap:.3f} eV"),
+        _fact("Band gap", belief.gap(c)),
         _fact("Above the hull", "unknown" if c.e_above_hull is None else f"{c.e_above_hull:.3f} eV/atom"),
     ]

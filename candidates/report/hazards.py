@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from candidates.records import Candidate
+from candidates.report import belief
 from candidates.report.elements import symbols_of
 
 State = Literal["warn", "fine", "unknown"]
@@ -41,6 +42,10 @@ STABLE, METASTABLE = 0.001, 0.05
 """Energies above the hull, eV/atom, up to which a crystal counts as stable and as within reach."""
 
 
+METAL = 0.8
+"""P(metal) above which a prediction is a warning, and one less it, below which it is none."""
+
+
 @dataclass(frozen=True)
 class Hazard:
     """One question about a candidate and its answer."""
@@ -70,7 +75,7 @@ def _metal(c: Candidate) -> Hazard:
     if c.n_electrons % 2:
         return Hazard("Metallic doubt", "warn", "odd electron count: a metal by band filling unless magnetic")
     if c.band_gap is None:
-        return Hazard("Metallic doubt", "unknown", "no band gap in the database")
+        return _predicted_metal(c)
     if c.band_gap <= 0:
         return Hazard(
             "Metallic doubt",
@@ -78,6 +83,15 @@ def _metal(c: Candidate) -> Hazard:
             "no gap in the database: a metal, or a gap that spin–orbit coupling opens",
         )
     return Hazard("Metallic doubt", "fine", f"gap of {c.band_gap:.2f} eV in the database")
+
+
+def _predicted_metal(c: Candidate) -> Hazard:
+    none = "no gap in the database"
+    if c.p_metal is None:
+        return Hazard("Metallic doubt", "unknown", none)
+    state: State = "warn" if c.p_metal > METAL else "fine" if c.p_metal < 1 - METAL else "unknown"
+    told = ", ".join(part for part in (belief.metal(c), belief.predicted_gap(c)) if part)
+    return Hazard("Metallic doubt", state, f"{told}; {none}")
 
 
 def _hull(energy: float | None) -> Hazard:

@@ -3,7 +3,7 @@
 from markupsafe import Markup, escape
 
 from candidates.records import Candidate
-from candidates.report import facts, typeset
+from candidates.report import belief, facts, typeset
 from candidates.report.hazards import hazards_of
 
 _CARD = Markup(
@@ -27,7 +27,9 @@ def card(candidate: Candidate) -> Markup:
     """Return a candidate in a few lines: formula, group, probability, hazards, labels, ids."""
     c = candidate
     rows = [
-        ("Gap", "unknown" if c.band_gap is None else f"{c.band_gap:.3f} eV"),
+        *((("Call", belief.call(c)),) if c.call else ()),
+        *(("Doubt", doubt) for doubt in c.doubts),
+        ("Gap", belief.gap(c)),
         ("Above the hull", "unknown" if c.e_above_hull is None else f"{c.e_above_hull:.3f} eV/atom"),
         ("Indicator group", typeset.markup(typeset.indicator_group(c.indicator_group))),
         *((facts.SOURCES.get(source, source), label) for source, label in sorted(c.labels.items())),

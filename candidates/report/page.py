@@ -130,6 +130,8 @@ def render(
             data=json_block(data),
             blocks=columns.packed_details(ranked),
             refused_shown=REFUSED_SHOWN,
+            calls=any(c.call for c in ranked),
+            error_rate=next((c.error_rate for c in ranked if c.error_rate is not None), 0.0),
             any_status=any(data["status"]["values"]),
         )
     )

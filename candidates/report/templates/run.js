@@ -24,6 +24,7 @@ addEventListener("DOMContentLoaded", () => {
     formula: () => alphabetical(D.formula), icsd: () => alphabetical(D.icsd), id: () => alphabetical(D.id),
     system: () => byCode("system", (v) => v), pointgroup: () => byCode("pointgroup", (v) => v[0]),
     indicator: () => byCode("indicator", (v) => v[0]), status: () => byCode("status", (v) => v),
+    call: () => D.call.codes.map((code) => { const [word, covered] = D.call.values[code]; return word ? 2 * ["topological", "abstain", "trivial"].indexOf(word) + (covered ? 0 : 1) : null; }),
     known: () => byCode("known", (v) => v), labels: () => byCode("labels", (v) => v.map((l) => l[2]).join(" ")),
     hazards: () => D.hazards.codes.map((code) => D.hazards.values[code].length),
   };
@@ -91,7 +92,7 @@ addEventListener("DOMContentLoaded", () => {
       ...d.sections.map((section) => make("div", {}, make("h3", {}, section.title), factList(section.facts),
         ...section.text.map((text) => make("p", {}, text))))),
     make("div", { class: "foot" },
-      ...remarks("Hazards", "hazards", d.hazards), ...remarks("Notes", "notes", d.notes),
+      ...remarks("Why the call may not hold", "hazards", d.doubts), ...remarks("Hazards", "hazards", d.hazards), ...remarks("Notes", "notes", d.notes),
       make("details", { class: "poscar" }, make("summary", {}, "Primitive cell as POSCAR"),
         make("pre", { tabindex: "0" }, d.poscar))));
   const blocks = new Map();
@@ -131,6 +132,15 @@ addEventListener("DOMContentLoaded", () => {
     probability: (i) => [make("div", { class: "share" }, make("span", { class: "value" }, percent(D.probability[i])), bar(i))],
     ti: (i) => number(D.ti[i], 2), tsm: (i) => number(D.tsm[i], 2), uncertainty: (i) => number(D.uncertainty[i], 2),
     benchmark: (i) => number(D.benchmark[i], 2), gap: (i) => number(D.gap[i], 2), hull: (i) => number(D.hull[i], 3),
+    call: (i) => {
+      const [word, covered, doubts] = coded("call", i);
+      if (!word) return nothing("no call");
+      const title = covered ? "" : doubts.join("; ") || "the error rate is not tested for such crystals";
+      return [make("span", { class: `chip call ${word}`, ...(title ? { title } : {}) }, word + (covered ? "" : "?"),
+        ...(title ? [make("span", { class: "away" }, `: ${title}`)] : []))];
+    },
+    predicted: (i) => (D.predicted[i] === null ? nothing("unknown") : [`${D.predicted[i].toFixed(2)} ± ${D.predictedspread[i].toFixed(2)}`]),
+    metal: (i) => number(D.metal[i], 2),
     system: (i) => [coded("system", i)],
     pointgroup: (i) => [make("span", { class: "symbol" }, ...typeset(coded("pointgroup", i)[1]))],
     indicator: (i) => typeset(coded("indicator", i)[1]),
@@ -148,7 +158,7 @@ addEventListener("DOMContentLoaded", () => {
     icsd: (i) => (D.icsd[i] ? [D.icsd[i]] : nothing("none")),
     id: (i) => [make("code", {}, D.id[i])],
   };
-  const numeric = new Set(["rank", "ti", "tsm", "uncertainty", "benchmark", "gap", "hull", "atoms", "electrons"]);
+  const numeric = new Set(["rank", "ti", "tsm", "uncertainty", "benchmark", "gap", "predicted", "metal", "hull", "atoms", "electrons"]);
   const rows = new Map(), inside = new Map(), open = new Set();
   const row = (i) => {
     if (!rows.has(i)) {
@@ -487,6 +497,7 @@ addEventListener("DOMContentLoaded", () => {
   const flat = {
     symbol: (i) => coded("symbol", i)[0], pointgroup: (i) => coded("pointgroup", i)[0], indicator: (i) => coded("indicator", i)[0],
     labels: (i) => coded("labels", i).map((l) => `${l[0]}=${l[2]}`).join("; "), hazards: (i) => coded("hazards", i).join("; "),
+    call: (i) => { const [word, covered, doubts] = coded("call", i); return word ? [word + (covered ? "" : "?"), ...doubts].join("; ") : ""; },
     known: (i) => coded("known", i), system: (i) => coded("system", i), status: (i) => coded("status", i),
   };
   figures.set("table", { rows: () => {
