@@ -186,13 +186,15 @@ def _parts(one: "Listed") -> "list[RenderableType]":
 
     from xbert.checkpoint import read_description
     from xbert.reliability import PLOT, read_reliability
-    from xbert.training.report import render
+    from xbert.training.card import render
+    from xbert.training.report import calls_of
 
     if one.kind != "topology" or one.problem:
         card = one.directory / "README.md"
         return [card.read_text(encoding="utf-8") if card.is_file() else f"# {one.name}\n\n{purpose(one)}"]
     reliability = list(read_reliability(one.directory).values())
-    text = render(read_description(one.directory), one.name, one.sha256, reliability)
+    calls = calls_of(one.directory)
+    text = render(read_description(one.directory), one.name, one.sha256, reliability, calls)
     before, _, rest = text.partition(f"]({PLOT})")
     if not rest:
         return [text]

@@ -6,7 +6,8 @@ from typing import Any
 from candidates.report.card import TRANSFER, Bin, ModelCard, ScoreRow, ScoreTable
 from xbert.checkpoint import CheckpointError, Description, locate, read_description
 from xbert.reliability import Reliability, read_reliability
-from xbert.training.report import CARD, transfer_row
+from xbert.training.card_tables import transfer_row
+from xbert.training.report import CARD
 
 NAMED = ("Held-out formulas", TRANSFER)
 """Splits that a reader of a ranking should know; the card itself has all."""

@@ -17,7 +17,9 @@ from xbert.checkpoint import (
     read_description,
 )
 from xbert.reliability import CALIBRATION, PLOT, Reliability, read_reliability
-from xbert.training.report import TRANSFER, render, revise, write_card
+from xbert.training.card import render
+from xbert.training.card_tables import TRANSFER
+from xbert.training.report import revise, write_card
 
 SCORES = {"n": 1234, "accuracy": 0.8764, "f1_macro": 0.5, "roc_auc": float("nan"), "calibration_error": 0.02}
 THREE = {
@@ -79,6 +81,24 @@ def test_the_calibration_stands_behind_the_first_split() -> None:
     assert order == sorted(order)
     assert "80 crystals (majority labels)" in card
     assert "calibration error 0.250" in card
+
+
+def test_calls_stand_in_a_table_by_error_rate() -> None:
+    row = {"kind": "all kinds", "n": 2000, "error_rate": 0.05, "abstained": 0.25, "missed_topological": 0.049}
+    calls = [row | {"missed_trivial": 0.051, "wrong_topological": None}]
+    card = render(DESCRIBED, "mine", "", calls=calls)
+    assert "2,000 held-out crystals" in " ".join(card.split())
+    assert "| 0.05 | 4.9% | 5.1% | 25.0% | – |" in card
+
+
+def test_a_long_command_is_broken_before_its_options() -> None:
+    options = " ".join(f"--option-{n} 'a value {n}'" for n in range(12))
+    command = f"xbert finetune {options} -o toy"
+    card = render(replace(DESCRIBED, training={"command": command}, metrics={}), "mine", "")
+    shown = card.partition("```console\n$ ")[2].partition("\n$ ")[0]
+    assert max(map(len, shown.splitlines())) <= 118
+    assert len(shown.splitlines()) > 2
+    assert shown.replace(" \\\n    ", " ") == command
 
 
 def test_a_description_without_scores_has_a_card() -> None:
