@@ -66,19 +66,19 @@ class Seen:
 def look_at(features: Features) -> Seen:
     """Return what training crystals are like, see `Seen`."""
     held = (features.composition > 0).sum(0)
-    volumes = _atomic_volumes(features)
+    volumes = _atomic_volumes(features).round(3)  # as they are kept
     numbers = measures(features, volumes)
     ranges = {}
     for name, values in numbers.items():
         low, high = np.quantile(values, [BEYOND, 1.0 - BEYOND])
         # Nothing is unusual about small cells, and what is too dense shows in the volume.
         low = 0.0 if name in (LONELY, ATOMS, ELECTRONS) else low
-        ranges[name] = (float(f"{low:.4g}"), float(f"{high:.4g}"))
+        ranges[name] = (float(np.floor(low * 1000.0) / 1000.0), float(np.ceil(high * 1000.0) / 1000.0))
     there = np.flatnonzero(held)
     return Seen(
         len(features),
         {symbols()[z]: int(held[z]) for z in there},
-        {symbols()[z]: float(f"{volumes[z]:.4g}") for z in there},
+        {symbols()[z]: float(volumes[z]) for z in there},
         ranges,
     )
 

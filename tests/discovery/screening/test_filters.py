@@ -1,7 +1,11 @@
 import pyarrow as pa
 import pytest
 
-from discovery.screening.filters import apply_filters, filters_before_prediction
+from discovery.screening.filters import (
+    apply_filters,
+    filters_after_prediction,
+    filters_before_prediction,
+)
 from discovery.screening.options import ScreenOptions
 from discovery.screening.valences import valences_balance
 from tests.sample_crystals import sample_table
@@ -160,3 +164,43 @@ def test_the_balance_is_that_of_pymatgen(formula: str) -> None:
 
 def test_the_balance_of_a_large_formula_takes_no_time() -> None:
     assert valences_balance("Na12Ca8Al20Si28P4S3Cl7O148") in (True, False)
+
+
+def _scored(rows: pa.Table, p_metal: list[float]) -> pa.Table:
+    """The same without gaps or phases for all but Si, with a prediction."""
+    gaps = pa.array([0.6] + [None] * 7, pa.float64())
+    rows = rows.set_column(rows.column_names.index("band_gap"), "band_gap", gaps)
+    return rows.drop_columns("phase").append_column("p_metal", pa.array(p_metal))
+
+
+def test_metals_go_by_prediction_only_where_the_database_is_silent(rows: pa.Table) -> None:
+    sure = _scored(rows, [0.99] * 8)
+    options = ScreenOptions(**OFF, max_metal=0.9)
+    kept, steps = apply_filters(sure, filters_after_prediction(options, sure))
+    # Tungsten and copper: the valences of the others balance, and so they may be inverted semiconductors.
+    assert set(EVERYTHING) - set(kept.column("id").to_pylist()) == {"W", "Cu"}
+    assert "database gap for 1 of 8, prediction for 7" in steps[0].description
+    doubtful = _scored(rows, [0.99, 0.99, 0.85, 0.95, 0.99, 0.99, 0.99, 0.99])
+    kept, _ = apply_filters(doubtful, filters_after_prediction(options, doubtful))
+    assert set(EVERYTHING) - set(kept.column("id").to_pylist()) == {"Cu"}
+
+
+def test_metals_are_counted_but_kept_unless_one_asks(rows: pa.Table) -> None:
+    sure = _scored(rows, [0.99] * 8)
+    kept, steps = apply_filters(sure, filters_after_prediction(ScreenOptions(), sure))
+    assert kept.num_rows == 8
+    assert (steps[0].enabled, steps[0].removed) == (False, 0)
+    assert "would remove 2" in steps[0].description
+    assert "over 0.9" in steps[0].description
+
+
+def test_without_a_prediction_nothing_is_filtered_by_one(rows: pa.Table) -> None:
+    kept, steps = apply_filters(rows, filters_after_prediction(ScreenOptions(), rows))
+    assert kept.num_rows == 8
+    assert "predicts none" in steps[0].description
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.6, float("nan")])
+def test_error_rates_that_cannot_be_held_are_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="error rate"):
+        ScreenOptions(error_rate=rate)
