@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from candidates.store import Store
 from discovery.cli.main import app
 from discovery.settings import get_settings
+from tests.discovery.screening.sample_trusted import make_trusted
 
 runner = CliRunner()
 
@@ -77,3 +78,38 @@ def test_wrong_arguments_are_refused_plainly(arguments: list[str], message: str,
     assert result.exit_code in (1, 2)
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_screen_by_a_model_that_knows_when_to_be_believed(tmp_path: Path) -> None:
+    model = str(make_trusted(tmp_path / "model"))
+    arguments = ["--db", "starter", "--model", model, "--keep-known", "--workers", "1", "--max-metal", "0.3"]
+    result = runner.invoke(app, ["screen", *arguments, "-o", str(tmp_path / "run")], env={"COLUMNS": "160"})
+    assert result.exit_code == 0, result.output
+    assert "predicted metal" in result.output
+    assert "~" in result.output, "gaps that were predicted are marked"
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (record["options"]["error_rate"], record["options"]["max_metal"]) == (0.05, 0.3)
+    stored = Store(get_settings().resolved_store_url).candidates(record["id"])
+    assert {c.error_rate for c in stored} == {0.05}
+    assert {c.call for c in stored} <= {"topological", "trivial", "abstain"}
+    assert any(c.covered for c in stored)
+    blind = [c for c in stored if c.undiagnosable]
+    assert blind
+    assert not any(c.covered for c in blind)
+    assert all("no symmetry eigenvalue" in c.doubts[-1] for c in blind if c.n_electrons % 2 == 0)
+    assert all(c.predicted_gap is not None and c.p_metal is not None for c in stored)
+    page = (tmp_path / "run" / "report" / "candidates" / f"{blind[0].id}.html").read_text()
+    assert "may not hold" in page
+    import candidates
+
+    table = candidates.load(tmp_path / "run")
+    assert candidates.record(table.iloc[0]) == stored[0]
+
+
+def test_metals_cannot_be_filtered_by_a_model_that_predicts_none(tmp_path: Path) -> None:
+    model = str(make_trusted(tmp_path / "model", heads=False))
+    run = ["screen", "--model", model, "--max-metal", "0.9", "-o", str(tmp_path / "run")]
+    refused = runner.invoke(app, run)
+    assert refused.exit_code == 2
+    assert "--max-metal" in refused.output
+    assert "Traceback" not in refused.output
