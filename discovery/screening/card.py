@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from candidates.report.card import TRANSFER, Bin, ModelCard, ScoreRow, ScoreTable
-from xbert.checkpoint import CheckpointError, Description, locate, read_description
+from xbert.checkpoint import CheckpointError, Description, locate, model_sha256, read_description
 from xbert.reliability import Reliability, read_reliability
 from xbert.training.card_tables import transfer_row
 from xbert.training.report import CARD
@@ -29,6 +29,7 @@ def model_card(model: str | Path) -> ModelCard:
         "Trained on": f"{training['n_train']:,} crystals" if "n_train" in training else "",
         "Date": str(training.get("created", "")),
         "Labels": ", ".join(description.sources),
+        "SHA-256": model_sha256(directory)[:12],
     }
     text = directory / CARD
     return ModelCard(
@@ -61,7 +62,8 @@ def _table(title: str, description: Description, reliability: Reliability | None
             if "accuracy" in binary:
                 rows[against] = _row(against, binary)
     if title == TRANSFER and (best := transfer_row(description)):
-        rows = {best[0]: rows.pop(best[0]), **rows}  # the answer that this model gives comes first
+        whole = {name: row for name, row in rows.items() if "half" not in name}
+        rows = {best[0]: whole.pop(best[0]), **whole}  # the answer that this model gives comes first
     return ScoreTable(
         title=title,
         what=str(scores.get("what", "")),

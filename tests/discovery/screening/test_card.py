@@ -2,11 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from discovery.screening.card import model_card
+from tests.sample_models import make_model
 from xbert.checkpoint import locate, read_description
 from xbert.reliability import CALIBRATION
+from xbert.training.card_tables import TRANSFER
+from xbert.training.report import revise
 
 
 def test_the_shipped_model_has_scores_facts_and_a_calibration() -> None:
@@ -31,3 +35,20 @@ def test_a_calibration_of_other_weights_is_left_out(tmp_path: Path) -> None:
     assert model_card(model).calibration() is None
     (model / CALIBRATION).unlink()
     assert model_card(model).calibration() is None
+
+
+def test_the_answer_that_the_model_gives_in_unseen_classes_comes_first(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "mine")
+    row = {"n": 10, "accuracy": 0.5, "f1_macro": 0.5}
+    names = ("topological", "seen", "topological, first half", "topological, scaled")
+    rows = {f"majority, {name}": row | {"calibration_error": n / 10} for n, name in enumerate(names)}
+    metrics = {TRANSFER: {"what": "Elsewhere.", "command": "xbert", **rows}}
+    for scaling, first, error in ((None, "topological", "0.00"), ({}, "topological, scaled", "0.30")):
+        told = scaling if scaling is None else {"spacegroups": [1]}
+        revise(model, replace(read_description(model), metrics=metrics, scaling=told))
+        card = model_card(model)
+        (table,) = card.tables
+        assert table.rows[0].against == f"majority, {first}"
+        assert len(table.rows) == 3
+        assert error in card.transfer()
+        assert card.name == "mine"
