@@ -81,14 +81,26 @@ def read_description(directory: Path) -> Description:
     Raises:
         CheckpointError: if it is of another format or not in order.
     """
+    from pydantic import TypeAdapter
+
     path = directory / DESCRIPTION
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        description = Description(**data)
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} does not describe a model: {error}") from error
-    if description.format != FORMAT:
-        raise CheckpointError(f"{path} has format {description.format}; this version reads format {FORMAT}")
+        if isinstance(data, dict) and data.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{path} has format {data.get('format')}; this version reads format {FORMAT}"
+            )
+        Description(**data)  # refuses names that it does not know; the next line, wrong types
+        description = TypeAdapter(Description).validate_python(data)
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, TypeError) as error:
+        said = " ".join(str(error).split())
+        raise CheckpointError(f"{path} does not describe a model: {said}") from error
+    if description.members < 1 or len(description.temperature) != len(description.sources):
+        raise CheckpointError(
+            f"{path} does not describe a model: a temperature for each source, and networks"
+        )
     return description
 
 

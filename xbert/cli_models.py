@@ -102,6 +102,11 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
 
 
+def plain(text: str) -> str:
+    """Return text without what would steer a terminal: a model may come from anywhere."""
+    return "".join(ch if ch.isprintable() or ch == "\n" else "�" for ch in text)
+
+
 def purpose(one: "Listed") -> str:
     """Say in a sentence what a model is for."""
     if one.kind == "trunk":
@@ -115,7 +120,8 @@ def purpose(one: "Listed") -> str:
 
 def networks(one: "Listed") -> int:
     """Return how many networks are averaged."""
-    return one.folds or int(one.description.get("members", 1))
+    members = one.description.get("members", 1)
+    return one.folds or (members if isinstance(members, int) else 0)
 
 
 def _print_list(found: "list[Listed]") -> None:
@@ -134,7 +140,7 @@ def _print_list(found: "list[Listed]") -> None:
     table.add_column("SHA-256", no_wrap=True, style="dim")
     for one in found:
         why = one.problem.replace(f"{one.directory}/", "")
-        said = Text(f"cannot be loaded: {why}", style="red") if why else Text(purpose(one))
+        said = Text(plain(f"cannot be loaded: {why}"), style="red") if why else Text(plain(purpose(one)))
         scores = held_out(one)
         table.add_row(
             one.name,
@@ -162,9 +168,8 @@ def held_out(one: "Listed") -> dict[str, float]:
     if one.kind != "topology" or one.problem:
         return {}
     for scores in one.description.get("metrics", {}).values():
-        if isinstance(scores, dict) and "majority" in scores:
-            found: dict[str, float] = scores["majority"]
-            return found
+        if isinstance(scores, dict) and isinstance(scores.get("majority"), dict):
+            return {name: v for name, v in scores["majority"].items() if isinstance(v, int | float)}
     return {}
 
 
@@ -175,8 +180,12 @@ def _print_card(one: "Listed") -> None:
 
     console = Console(highlight=False)
     console = Console(width=min(console.width, 100), highlight=False)
-    for part in _parts(one):
-        console.print(Markdown(part) if isinstance(part, str) else part)
+    try:
+        parts = _parts(one)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        refuse(f"{one.directory} has no card: what it says of its training is not in order ({error!r})")
+    for part in parts:
+        console.print(Markdown(plain(part)) if isinstance(part, str) else part)
     console.print(Text(f"\n{one.directory}", style="dim"), soft_wrap=True)
 
 

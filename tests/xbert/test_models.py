@@ -1,6 +1,7 @@
 """Models by name, from the package and from the user's directory, and ``xbert models``."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,16 @@ from typer.testing import CliRunner
 
 from tests.sample_crystals import features_in_standard_cells, sample_table
 from tests.sample_models import CONFIG, make_model
-from xbert.checkpoint import DESCRIPTION, SHIPPED, WEIGHTS, CheckpointError, locate, save_model
+from xbert.checkpoint import (
+    DESCRIPTION,
+    SHIPPED,
+    WEIGHTS,
+    CheckpointError,
+    locate,
+    read_description,
+    save_model,
+    write_description,
+)
 from xbert.cli import app
 from xbert.model import XBERT
 from xbert.models import add, directory_of, find, kind_of, look_at, names, own_directory
@@ -180,3 +190,44 @@ def test_a_model_that_cannot_be_loaded_is_listed_with_the_reason(tmp_path: Path)
     done = run("mine")
     assert done.exit_code == 1
     assert WEIGHTS in done.stderr
+
+
+def test_what_a_model_says_of_itself_steers_no_terminal_and_breaks_no_list(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "odd")
+    odd = replace(read_description(model), purpose="Is it\x1b[31m red\x07? [bold]No[/bold].")
+    write_description(model, odd)
+    shown = run(model).stdout
+    assert "\x1b[31m" not in shown
+    assert "\x07" not in shown
+    assert "[bold]No[/bold]" in shown
+    write_description(model, replace(odd, metrics={"Held-out formulas": {"majority": {"roc_auc": "high"}}}))
+    add("odd", model)
+    assert run().exit_code == 0
+    done = run("odd")
+    assert done.exit_code == 1
+    assert "not in order" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"members": "two"},
+        {"temperature": [1.0]},
+        {"sources": "tqc"},
+        {"config": []},
+        {"metrics": 3},
+        {"members": 0},
+    ],
+)
+def test_descriptions_of_the_wrong_types_are_refused(tmp_path: Path, change: dict) -> None:
+    model = make_model(tmp_path / "odd")
+    text = json.loads((model / DESCRIPTION).read_text()) | change
+    (model / DESCRIPTION).write_text(json.dumps(text))
+    with pytest.raises(CheckpointError, match="does not describe a model"):
+        read_description(model)
+    assert look_at(model).problem
+    assert run(model).exit_code == 1
+    for content in ("[]", "null", "{", "\x00"):
+        (model / DESCRIPTION).write_text(content)
+        with pytest.raises(CheckpointError, match="does not describe a model"):
+            read_description(model)
