@@ -78,7 +78,7 @@ def finetune(
             help="With --task: take away space group, elements, electrons, graph, token norm or transformer."
         ),
     ] = [],  # noqa: B006
-    model: Annotated[
+    network: Annotated[
         str, typer.Option(help="With --task: xbert, or 'graph alone' for the encoder without tokens.")
     ] = "xbert",
     width: Annotated[int | None, typer.Option(min=4, help="With --task: length of a token.")] = None,
@@ -163,7 +163,7 @@ def finetune(
             limit=limit,
             cache=cache,
             settings=make_settings(
-                model,
+                network,
                 encoder,
                 ablate,
                 init,

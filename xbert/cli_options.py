@@ -33,7 +33,6 @@ Ablate = Annotated[
     list[str],
     typer.Option(help="Take away: space group, elements, electrons, graph, token norm or transformer."),
 ]
-Kind = Annotated[str, typer.Option("--model", help="xbert, or 'graph alone' for the encoder without tokens.")]
 Width = Annotated[int | None, typer.Option(min=4, help="Length of a token.")]
 Layers = Annotated[int | None, typer.Option(min=1, help="Layers of the transformer.")]
 Heads = Annotated[int | None, typer.Option(min=1, help="Attention heads.")]
@@ -67,7 +66,7 @@ def make_settings(
     from xbert.tasks.learn import Settings
 
     if kind not in KINDS:
-        refuse(f"no model {kind!r}; there are {', '.join(KINDS)}", 2)
+        refuse(f"no network {kind!r}; there are {', '.join(KINDS)}", 2)
     if encoder not in ENCODERS:
         refuse(f"no graph encoder {encoder!r}; there are {', '.join(ENCODERS)}", 2)
     architecture: dict[str, Any] = {"encoder": encoder, "ablated": tuple(ablated)}

@@ -89,7 +89,7 @@ def test_parts_can_be_taken_away_and_the_encoder_left_alone(gaps: Path, tmp_path
     _xbert("finetune", "--task", gaps, *SMALL, "--ablate", "graph", "--only-fold", "0", "-o", tmp_path / "a")
     model = json.loads((tmp_path / "a" / "formula" / "fold-0" / "model.json").read_text())
     assert model["config"]["ablated"] == ["graph"]
-    _xbert("finetune", "--task", gaps, "--model", "graph alone", "--only-fold", "0", "-o", tmp_path / "b")
+    _xbert("finetune", "--task", gaps, "--network", "graph alone", "--only-fold", "0", "-o", tmp_path / "b")
     assert (
         json.loads((tmp_path / "b" / "formula" / "fold-0" / "model.json").read_text())["kind"]
         == "graph alone"
@@ -113,7 +113,7 @@ def test_an_encoder_that_knows_angles_gets_them(gaps: Path, tmp_path: Path) -> N
         (["--task", "topoA"], 1, "needs --data"),
         (["--task", "nothing.yaml"], 1, "no task"),
         (["--task", "topoA", "--encoder", "magic"], 2, "no graph encoder 'magic'"),
-        (["--task", "topoA", "--model", "forest"], 2, "no model 'forest'"),
+        (["--task", "topoA", "--network", "forest"], 2, "no network 'forest'"),
         (["--task", "topoA", "--ablate", "spin"], 2, "nothing called 'spin'"),
         (["--task", "topoA", "--width", "10", "--heads", "4"], 2, "not a multiple"),
         ([], 2, "give --task NAME"),
