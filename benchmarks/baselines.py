@@ -5,8 +5,9 @@
 DATA_DIR holds mp_structures.parquet and topology_labels.parquet. The trees see composition statistics, the
 space group and the electron count of the primitive cell (LightGBM, 500 trees, learning rate 0.05). They are
 trained per source on nine tenths of all formulas and scored on the last, and on the transfer split of the
-discovery model, with the space group among the features and without. Trees that were given every chance, and
-all models side by side on five parts by formula: ``accuracy.py``.
+discovery model: without the space group among the features, with it, and with cell and first shells instead
+(``tree_features.bond_features``). Trees that were given every chance, and all models side by side on five
+parts by formula: ``accuracy.py``.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from tree_features import tree_features
+from tree_features import bond_features, tree_features
 
 from xbert.training.data import load_labelled
 from xbert.training.labels import SOURCES
@@ -58,8 +59,13 @@ def main() -> None:
         data.features.spacegroup, data.features.n_electrons, data.keys, ~np.isnan(majority)
     )
     train = train[~np.isnan(majority[train])]
-    for name, group in (("transfer", False), ("transfer, told the space group", True)):
-        probability = fit_predict(tree_features(data.features, group), majority, train, test)
+    plain = tree_features(data.features, with_group=False)
+    for name, columns in (
+        ("transfer", plain),
+        ("transfer, told the space group", features),
+        ("transfer, told the bonds", np.hstack([plain, bond_features(data.features)])),
+    ):
+        probability = fit_predict(columns, majority, train, test)
         result[name] = binary_metrics(majority[test], probability)
     print(json.dumps(result, indent=1))
 

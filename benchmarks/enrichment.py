@@ -48,6 +48,12 @@ PENALTY = 10.0
 FOREST = TREES["parameters"] | {"n_estimators": 300, "learning_rate": 0.05}
 TOP = (0.01, 0.05)
 
+RIVALS = {
+    "linear": "linear rule",
+    "composition": "trees, composition",
+    "bonds": "trees, composition and bonds",
+}
+
 Scorer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(rows to learn from, rows to answer for) → (answers,)."""
 
@@ -243,6 +249,7 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("--xbert", nargs="+", type=Path, default=[], metavar="DIR")
+    parser.add_argument("--models", nargs="*", choices=RIVALS, default=list(RIVALS), help="beside XBERT")
     parser.add_argument(
         "--corpus",
         type=Path,
@@ -258,12 +265,13 @@ def main() -> None:
     composition = composition_features(pool.features)
     further = [pool.features.n_electrons[:, None], pool.features.volume_per_atom[:, None]]
     wide = np.hstack([composition, *further, bond_features(pool.features)])
-    scorers = {
-        "linear rule": linear(pool),
-        "trees, composition": forest(pool, composition),
-        "trees, composition and bonds": forest(pool, wide),
-        **{f"XBERT {directory.name}": xbert(pool, directory) for directory in options.xbert},
+    make = {
+        "linear": lambda: linear(pool),
+        "composition": lambda: forest(pool, composition),
+        "bonds": lambda: forest(pool, wide),
     }
+    scorers = {RIVALS[name]: make[name]() for name in options.models}
+    scorers |= {f"XBERT {directory.name}": xbert(pool, directory) for directory in options.xbert}
     pools = {
         "all": np.ones(len(pool.formulas), dtype=bool),
         "insulating or unknown": pool.insulating,
