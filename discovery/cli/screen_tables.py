@@ -32,7 +32,7 @@ def best(run: RunRecord, candidates: Sequence[Candidate], width: int) -> Table:
     Args:
         run: the screen.
         candidates: to show.
-        width: columns of the terminal; a narrow one goes without the crystal's id.
+        width: columns of the terminal; a narrow one goes without the group's symbol and the crystal's id.
     """
     table = Table(title=f"ranked by the {run.model} model", title_justify="left", box=None)
     for name, least in (("#", 2), ("P(topo)", 11)):
@@ -40,9 +40,9 @@ def best(run: RunRecord, candidates: Sequence[Candidate], width: int) -> Table:
     table.add_column("call", no_wrap=True, min_width=12)
     for name, least in (("bench", 5), ("gap/eV", 6)):
         table.add_column(name, justify="right", no_wrap=True, min_width=least)
-    for name, least in (("formula", 8), ("space group", 11), ("candidate", 9)):
-        table.add_column(name, no_wrap=True, min_width=least)
     wide = width >= 100
+    for name, least in (("formula", 8), ("space group" if wide else "group", 5), ("candidate", 9)):
+        table.add_column(name, no_wrap=True, min_width=least)
     if wide:
         table.add_column("crystal", no_wrap=True)
     for c in candidates:
@@ -53,7 +53,7 @@ def best(run: RunRecord, candidates: Sequence[Candidate], width: int) -> Table:
             "?" if c.p_benchmark is None else f"{c.p_benchmark:.2f}",
             _gap(c),
             c.formula,
-            f"{c.spacegroup_symbol} ({c.spacegroup})",
+            f"{c.spacegroup_symbol} ({c.spacegroup})" if wide else str(c.spacegroup),
             c.id[:8],
             *((escape(c.crystal_id.removeprefix(f"{run.database}-")),) if wide else ()),
         )

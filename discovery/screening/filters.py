@@ -145,13 +145,13 @@ def filters_after_prediction(options: ScreenOptions, rows: pa.Table) -> list[Fil
     """
     unknown = int(_unknown_gap(rows).sum())
     limit = options.max_metal if options.max_metal < 1 else USUAL_METAL
-    whose = f"database gap for {rows.num_rows - unknown:,} of {rows.num_rows:,}, prediction for {unknown:,}"
-    if "p_metal" not in rows.column_names:
-        whose = f"unknown gaps: {unknown:,} of {rows.num_rows:,}; this model predicts none"
+    whose = f"told by the database for {rows.num_rows - unknown:,} of {rows.num_rows:,}, else predicted"
+    if "p_metal" not in rows.column_names or rows.column("p_metal").null_count == rows.num_rows:
+        whose = f"unknown for {unknown:,} of {rows.num_rows:,}; this model predicts none"
     return [
         Filter(
             "predicted metal",
-            f"gap unknown, P(metal) by the model over {limit:g}, and valences that do not balance ({whose})",
+            f"predicted P(metal) over {limit:g} and valences that do not balance; gap or phase {whose}",
             options.max_metal < 1,
             lambda rows: _not_predicted_metal(rows, limit),
         )

@@ -179,7 +179,7 @@ def test_metals_go_by_prediction_only_where_the_database_is_silent(rows: pa.Tabl
     kept, steps = apply_filters(sure, filters_after_prediction(options, sure))
     # Tungsten and copper: the valences of the others balance, and so they may be inverted semiconductors.
     assert set(EVERYTHING) - set(kept.column("id").to_pylist()) == {"W", "Cu"}
-    assert "database gap for 1 of 8, prediction for 7" in steps[0].description
+    assert "told by the database for 1 of 8" in steps[0].description
     doubtful = _scored(rows, [0.99, 0.99, 0.85, 0.95, 0.99, 0.99, 0.99, 0.99])
     kept, _ = apply_filters(doubtful, filters_after_prediction(options, doubtful))
     assert set(EVERYTHING) - set(kept.column("id").to_pylist()) == {"Cu"}
