@@ -65,7 +65,9 @@ def models(
         if add is not None:
             if name is None:
                 refuse("--add needs a name for the model: xbert models NAME --add DIRECTORY", 2)
-            place = shelf.add(name, add)
+            from xbert.own_models import add as copy
+
+            place = copy(name, add)
             typer.echo(f"{name}: {place}")
             return
         if name is None:
@@ -194,13 +196,14 @@ def _parts(one: "Listed") -> "list[RenderableType]":
     from rich.text import Text
 
     from xbert.checkpoint import read_description
+    from xbert.models import card_of
     from xbert.reliability import PLOT, read_reliability
     from xbert.training.card import render
     from xbert.training.report import calls_of
 
     if one.kind != "topology" or one.problem:
-        card = one.directory / "README.md"
-        return [card.read_text(encoding="utf-8") if card.is_file() else f"# {one.name}\n\n{purpose(one)}"]
+        card = card_of(one.directory)
+        return [card.read_text(encoding="utf-8") if card else f"# {one.name}\n\n{purpose(one)}"]
     reliability = list(read_reliability(one.directory).values())
     calls = calls_of(one.directory)
     text = render(read_description(one.directory), one.name, one.sha256, reliability, calls)

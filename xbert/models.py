@@ -3,10 +3,8 @@
 import json
 import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Literal
 
 from xbert import checkpoint
@@ -17,15 +15,12 @@ Kind = Literal["topology", "property", "trunk"]
 
 APP = "discover-topology"
 TRUNK = "trunk.json"
-BESIDE = ("README.md", "calibration.json", "calibration.svg", "trust.json", "scores.json", "task.yaml")
-"""Files that travel with a model beside its weights and description."""
-
 _USE: dict[Kind, str] = {
     "topology": "a topology model, for discover predict and screen, xbert embed and explain",
     "property": "a model of a task, for xbert predict, evaluate and explain --data",
     "trunk": "a pretrained trunk, for xbert embed and xbert finetune --init",
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ def directory_of(model: str | Path) -> Path:
     if text in shipped_models():
         return checkpoint.SHIPPED / text
     own = own_directory() / text
-    if _NAME.fullmatch(text) and kind_of(own):
+    if NAME.fullmatch(text) and kind_of(own):
         return own
     path = Path(model).expanduser()
     return path.parent if path.is_file() and path.name in (WEIGHTS, DESCRIPTION, TRUNK) else path
@@ -101,7 +96,7 @@ def kind_of(directory: Path) -> Kind | None:
         return "trunk"
     if (directory / DESCRIPTION).is_file():
         return "property" if "task" in _read(directory / DESCRIPTION) else "topology"
-    return "property" if _folds(directory) else None
+    return "property" if folds_of(directory) else None
 
 
 def names() -> list[str]:
@@ -122,7 +117,7 @@ def look_at(model: str | Path) -> Listed:
     kind = kind_of(directory)
     if kind is None:
         raise CheckpointError(no_model(model))
-    folds = _folds(directory) if kind == "property" and not (directory / DESCRIPTION).is_file() else []
+    folds = folds_of(directory) if kind == "property" and not (directory / DESCRIPTION).is_file() else []
     places = folds or [directory]
     description = _read(places[0] / (TRUNK if kind == "trunk" else DESCRIPTION))
     problem = next(filter(None, (_problem(place, kind) for place in places)), "")
@@ -154,67 +149,11 @@ def find(model: str | Path, sha256: str) -> Path | None:
     return None
 
 
-def add(name: str, directory: Path) -> Path:
-    """Copy a model into the user's directory, byte for byte, once it has been loaded.
-
-    Args:
-        name: that it gets.
-        directory: of any kind of model; of a property model also the one with its folds.
-
-    Returns:
-        where it lies now.
-
-    Raises:
-        CheckpointError: the name will not do or is taken, or there is no sound model.
-    """
-    if not _NAME.fullmatch(name):
-        raise CheckpointError(f"{name!r} is no name for a model: letters, digits, dots, dashes; at most 64")
-    if name in shipped_models():
-        raise CheckpointError(f"{name} is the name of a shipped model; choose another")
-    place = own_directory() / name
-    if place.exists():
-        raise CheckpointError(f"there is a model {name} already; remove {place} or choose another name")
-    check(directory)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(mkdtemp(prefix=".adding-", dir=place.parent))
-    try:
-        copy = scratch / name
-        for file in _files(directory):
-            target = copy / file.relative_to(directory)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-        check(copy)
-        copy.rename(place)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return place
-
-
-def check(directory: Path) -> None:
-    """Load a model of any kind, as a prediction would.
-
-    Raises:
-        CheckpointError: it cannot be loaded.
-    """
-    kind = kind_of(directory)
-    if kind == "topology":
-        from xbert.checkpoint import load_model
-
-        load_model(directory)
-    elif kind == "trunk":
-        from xbert.trunk import read_trunk
-
-        read_trunk(directory)
-    elif kind == "property":
-        from xbert.tasks.apply import Ensemble
-        from xbert.tasks.record import TaskError
-
-        try:
-            Ensemble.read(directory)
-        except TaskError as error:
-            raise CheckpointError(str(error)) from error
-    else:
-        raise CheckpointError(no_model(directory))
+def card_of(directory: Path) -> Path | None:
+    """Return the card of a model; that of a task lies above its protocols and folds."""
+    above = directory.resolve().parents[:2] if kind_of(directory) == "property" else ()
+    places = [directory, *(place for place in above if (place / "scores.json").is_file())]
+    return next((place / "README.md" for place in places if (place / "README.md").is_file()), None)
 
 
 def no_model(model: str | Path) -> str:
@@ -229,14 +168,9 @@ def no_model(model: str | Path) -> str:
     return f"no model {str(model)!r}: give one of {known}, or a directory with {WEIGHTS} and {DESCRIPTION}"
 
 
-def _folds(directory: Path) -> list[Path]:
+def folds_of(directory: Path) -> list[Path]:
+    """Return the directories of the folds of a task's model."""
     return sorted(path.parent for path in directory.glob(f"fold-*/{DESCRIPTION}"))
-
-
-def _files(directory: Path) -> list[Path]:
-    kept = (WEIGHTS, DESCRIPTION, TRUNK, *BESIDE)
-    places = [directory, *_folds(directory)]
-    return [place / name for place in places for name in kept if (place / name).is_file()]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from xbert.checkpoint import (
     shipped_models,
 )
 from xbert.model import XBERT, XBERTConfig
-from xbert.models import BESIDE
+from xbert.own_models import BESIDE
 from xbert.predict import Predictor, predict
 
 CONFIG = XBERTConfig(outputs={"topology": 16}, width=32, layers=1, heads=2, feed_forward=32, graph_width=8)

@@ -23,7 +23,8 @@ from xbert.checkpoint import (
 )
 from xbert.cli import app
 from xbert.model import XBERT
-from xbert.models import add, directory_of, find, kind_of, look_at, names, own_directory
+from xbert.models import directory_of, find, kind_of, look_at, names, own_directory
+from xbert.own_models import add
 from xbert.predict import Predictor
 
 

@@ -12,7 +12,7 @@ from tests.sample_crystals import sample_table
 from tests.sample_models import make_model
 from xbert.cli import app as xbert
 from xbert.cli_models import HELP
-from xbert.models import add
+from xbert.own_models import add
 
 runner = CliRunner()
 

@@ -13,7 +13,7 @@ from discovery.cli.report import report
 from tests.sample_models import make_model
 from tests.sample_records import RUN_ID, make_candidate, make_run
 from xbert.checkpoint import model_sha256
-from xbert.models import add
+from xbert.own_models import add
 
 app = typer.Typer()
 app.command()(report)

@@ -11,7 +11,7 @@ from discovery.settings import Settings, get_settings
 from discovery.verification.engines.espresso import pseudos
 from tests.sample_models import make_model
 from xbert.checkpoint import SHIPPED, WEIGHTS, model_sha256, read_description, write_description
-from xbert.models import add
+from xbert.own_models import add
 from xbert.reliability import CALIBRATION
 
 

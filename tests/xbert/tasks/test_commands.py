@@ -60,6 +60,11 @@ def test_a_task_of_ones_own_is_learnt_scored_again_and_started_from(gaps: Path, 
     again = json.loads(result.stdout)
     assert again["mae"] == pytest.approx(scores["folds"]["0"]["mae"])
     _xbert("predict", tmp_path / "starter.parquet", "--model", out / "formula", "-o", tmp_path / "p.csv")
+    _xbert("models", "gap", "--add", out / "formula")
+    assert "Measured gap" in _xbert("models")
+    assert "2 fold(s)" in _xbert("models", "gap")
+    _xbert("predict", tmp_path / "starter.parquet", "--model", "gap", "-o", tmp_path / "named.csv")
+    assert (tmp_path / "named.csv").read_text() == (tmp_path / "p.csv").read_text()
     rows = list(csv.DictReader((tmp_path / "p.csv").read_text().splitlines()))
     assert [row["id"] for row in rows] == [
         line.split(",")[0] for line in (tmp_path / "gaps.csv").read_text().splitlines()[1:]
