@@ -123,28 +123,30 @@ def save_model(directory: Path, members: "list[XBERT]", description: Description
 
 def write_description(directory: Path, description: Description) -> None:
     """Write ``model.json`` for the weights that lie in ``directory``."""
-    description = replace(
-        description, weights_sha256=description.weights_sha256 or _weights_sha256(directory)
-    )
+    recorded = description.weights_sha256 or weights_sha256(directory)
+    description = replace(description, weights_sha256=recorded)
     text = json.dumps(vars(description), indent=1, ensure_ascii=False)
     (directory / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 
 
-def check_weights(directory: Path, description: Description) -> None:
+def check_weights(directory: Path, recorded: str) -> None:
     """Look whether the weights are those that were described.
+
+    Args:
+        directory: of the model.
+        recorded: hex SHA-256 of its weights in its description; empty for one that has none.
 
     Raises:
         CheckpointError: if they are not there, or others.
     """
     try:
-        found = _weights_sha256(directory)
+        found = weights_sha256(directory)
     except OSError as error:
         raise CheckpointError(f"{directory} does not hold a model: {error}") from error
-    if description.weights_sha256 and found != description.weights_sha256:
+    if recorded and found != recorded:
         raise CheckpointError(
             f"{directory} does not hold a model that is whole: SHA-256 of {WEIGHTS} is {found[:12]}…, "
-            f"{DESCRIPTION} says {description.weights_sha256[:12]}…; one of them was changed or cut off, "
-            "so get the model again"
+            f"{DESCRIPTION} says {recorded[:12]}…; one of them was changed or cut off, so get the model again"
         )
 
 
@@ -160,7 +162,7 @@ def load_model(directory: Path) -> "tuple[list[XBERT], Description]":
     from xbert.model import XBERT, XBERTConfig
 
     description = read_description(directory)
-    check_weights(directory, description)
+    check_weights(directory, description.weights_sha256)
     try:
         tensors = load_file(directory / WEIGHTS)
         members = []
@@ -182,6 +184,7 @@ def model_sha256(directory: Path) -> str:
     return digest.hexdigest()
 
 
-def _weights_sha256(directory: Path) -> str:
+def weights_sha256(directory: Path) -> str:
+    """Return the hex SHA-256 of the weights alone."""
     with (directory / WEIGHTS).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -203,9 +203,9 @@ def _problem(place: Path, kind: Kind) -> str:
 
     try:
         if kind == "topology":
-            check_weights(place, read_description(place))
+            check_weights(place, read_description(place).weights_sha256)
         elif kind == "property":
-            read(place)
+            check_weights(place, read(place)[0].weights_sha256)
         with safe_open(place / WEIGHTS, framework="np"):
             return ""
     except (SafetensorError, OSError) as error:

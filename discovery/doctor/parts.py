@@ -52,7 +52,7 @@ def model(name: str) -> Check:
     try:
         place = locate(name)
         description = read_description(place)
-        check_weights(place, description)
+        check_weights(place, description.weights_sha256)
         with safe_open(place / WEIGHTS, framework="np") as weights:
             names = set(weights.keys())
             finite = all(np.isfinite(weights.get_tensor(key)).all() for key in names)

@@ -1,12 +1,13 @@
 """A network trained for a task, on disk as safetensors and JSON, with what is needed to score it again."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xbert.checkpoint import check_weights, weights_sha256
 from xbert.features import Features
 from xbert.tasks.files import write_json
 from xbert.tasks.record import Task, TaskError
@@ -62,6 +63,7 @@ class TaskModel:
         limit: crystals drawn for training and test, or None.
         training: settings, command, data hashes, versions.
         scores: on the held-out crystals.
+        weights_sha256: hex SHA-256 of ``model.safetensors``; `save` fills it in.
         format: version of this form.
     """
 
@@ -75,6 +77,7 @@ class TaskModel:
     limit: int | None
     training: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
+    weights_sha256: str = ""
     format: int = FORMAT
 
 
@@ -88,6 +91,7 @@ def save(directory: Path, network: "nn.Module", model: TaskModel) -> None:
     tensors = {f"{MEMBER}{name}": value.detach().cpu().contiguous() for name, value in state.items()}
     save_file(tensors, directory / WEIGHTS)
     (directory / WEIGHTS).chmod(0o644)  # safetensors writes for its owner alone
+    model = replace(model, weights_sha256=weights_sha256(directory))
     write_json(directory / DESCRIPTION, asdict(model))  # last: with it a fold counts as finished
 
 
@@ -123,6 +127,7 @@ def load(directory: Path, device: str = "cpu") -> "tuple[nn.Module, TaskModel, T
 
     model, task = read(directory)
     try:
+        check_weights(directory, model.weights_sha256)
         network = KINDS[model.kind](XBERTConfig.from_json(model.config))
         tensors = load_file(directory / WEIGHTS)
         network.load_state_dict({name.removeprefix(MEMBER): value for name, value in tensors.items()})

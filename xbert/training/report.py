@@ -31,7 +31,7 @@ def revise(directory: Path, description: Description) -> None:
     Raises:
         CheckpointError: the weights are not those of the description.
     """
-    check_weights(directory, description)
+    check_weights(directory, description.weights_sha256)
     before = model_sha256(directory)
     write_description(directory, description)
     keep_reliability(directory, before)

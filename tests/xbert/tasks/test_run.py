@@ -151,6 +151,16 @@ def test_a_training_starts_from_another_model(folder: Path, tmp_path: Path) -> N
         _run(folder, tmp_path / "third", init=tmp_path)
 
 
+def test_weights_that_were_changed_are_refused(folder: Path, tmp_path: Path) -> None:
+    _run(folder, tmp_path / "model", "size")
+    fold = tmp_path / "model" / "random" / "fold-0"
+    weights = bytearray((fold / models.WEIGHTS).read_bytes())
+    weights[-1] ^= 1
+    (fold / models.WEIGHTS).write_bytes(weights)
+    with pytest.raises(TaskError, match="changed or cut off"):
+        models.load(fold)
+
+
 def test_a_topology_model_is_no_task_model() -> None:
     from xbert.checkpoint import locate
 
