@@ -79,7 +79,7 @@ def models(
         refuse(str(error))
     print_json(facts(one) | {"description": one.description}) if as_json else _print_card(one)
     if one.problem:
-        refuse(f"{one.name} cannot be loaded: {one.problem}")
+        refuse(plain(one.problem))
 
 
 def facts(one: "Listed") -> dict[str, Any]:
