@@ -16,9 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 from xbert.training.data import LabelledCrystals
-from xbert.training.labels import CLASSES, SOURCES
+from xbert.training.labels import CLASSES, SOURCES, classes_of_kinds
 from xbert.training.splits import formula_fold
 
 FOLDS = 5
@@ -93,12 +94,14 @@ def cross_validated(
 
 
 def read_xbert(directory: Path, data: LabelledCrystals) -> HeldOut:
-    """Read ``out_of_fold.parquet`` of ``xbert finetune --split folds``.
+    """Read ``out_of_fold.parquet`` of ``xbert finetune --split folds``, or the parts that are finished.
 
     Raises:
         ValueError: a crystal stands in another part here, so that its formula may have been trained on.
     """
     path = directory / "out_of_fold.parquet"
+    if not path.exists():
+        return calibrated(_read_finished_parts(directory, data), data)
     table = pq.read_table(path)
     place = {id_: row for row, id_ in enumerate(data.labels.ids)}
     known = np.array([id_ in place for id_ in table["id"].to_pylist()], dtype=bool)
@@ -117,6 +120,28 @@ def read_xbert(directory: Path, data: LabelledCrystals) -> HeldOut:
         found.classes[rows, s] = np.column_stack([trivial, ti + tci, tsm])
         found.topological[rows, s] = 1.0 - trivial
     found.spread[rows] = table["uncertainty"].to_numpy()
+    return found
+
+
+def _read_finished_parts(directory: Path, data: LabelledCrystals) -> HeldOut:
+    """Read what ``xbert finetune`` keeps of each finished part while it trains the others."""
+    from safetensors.numpy import load_file
+
+    n, fold = len(data.labels), formula_fold(data.keys, FOLDS)
+    name = f"XBERT {directory.name} (unfinished)"
+    found = HeldOut(name, np.full((n, 3), np.nan), np.full((n, 3, 3), np.nan), np.full(n, np.nan))
+    paths = sorted(directory.glob("fold-*/fold.safetensors"))
+    if not paths:
+        raise ValueError(f"{directory} holds no finished part of xbert finetune --split folds")
+    for path in paths:
+        tensors = load_file(path)
+        rows, logits = tensors["rows"], tensors["logits"].astype(float)
+        if not np.array_equal(rows, np.flatnonzero(fold == int(path.parent.name.removeprefix("fold-")))):
+            raise ValueError(f"{path}: its crystals are not one of the five parts by formula")
+        by_member = softmax(logits, axis=-1)
+        found.classes[rows] = classes_of_kinds(by_member.mean(0)[:, : len(SOURCES)])
+        found.topological[rows] = 1.0 - found.classes[rows, :, 0]
+        found.spread[rows] = by_member[..., 0].std(axis=(0, 2))
     return found
 
 

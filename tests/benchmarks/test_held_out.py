@@ -86,3 +86,23 @@ def test_probabilities_too_sure_are_softened_in_order(data: LabelledCrystals) ->
         assert after < 0.1 < before
     assert ((better.topological >= 0.5) == (p >= 0.5)).all()
     np.testing.assert_allclose(better.classes.sum(2), 1.0)
+
+
+def test_a_training_under_way_is_scored_on_its_finished_parts(data: LabelledCrystals, tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    from xbert.training.splits import formula_fold
+
+    rows = np.flatnonzero(formula_fold(data.keys, FOLDS) == 2)
+    logits = np.zeros((2, len(rows), 4, 4), dtype=np.float32)
+    logits[..., 0] = 2.0  # of two networks that lean to trivial
+    (tmp_path / "fold-2").mkdir()
+    save_file({"rows": rows, "logits": logits}, tmp_path / "fold-2" / "fold.safetensors")
+    held = read_xbert(tmp_path, data)
+    assert np.isnan(held.topological).sum() == 3 * (len(data.labels) - len(rows))
+    np.testing.assert_allclose(held.classes[rows].sum(2), 1.0)
+    odds = held.classes[rows, :, 1] / held.classes[rows, :, 2]
+    np.testing.assert_allclose(odds, 2.0, rtol=1e-6)  # strong and crystalline together, against semimetal
+    save_file({"rows": rows[1:], "logits": logits[:, 1:]}, tmp_path / "fold-2" / "fold.safetensors")
+    with pytest.raises(ValueError, match="five parts"):
+        read_xbert(tmp_path, data)
