@@ -61,6 +61,9 @@ def pretrain(
     epoch_size: Annotated[
         int | None, typer.Option(min=1, help="Crystals of an epoch, drawn anew for each; all if not given.")
     ] = None,
+    largest: Annotated[
+        int | None, typer.Option(min=1, help="Learn from primitive cells of at most so many atoms.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=2, help="Crystals a batch.")] = 64,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 4e-4,
     width: Annotated[int, typer.Option(min=8, help="Length of a token.")] = 256,
@@ -139,6 +142,7 @@ def pretrain(
         schedule={"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
         true_share=(0.5 if properties else 0.0) if true_share is None else true_share,
         epoch_size=epoch_size,
+        largest=largest,
     )
     command = command_line()
     try:

@@ -1,8 +1,8 @@
 """The ninth token: what a crystal is made of as a whole, which eight tokens tell only between the lines.
 
 H. Xu, D. Qian, J. Wang, "Predicting Many Crystal Properties via an Adaptive Transformer-based Framework",
-leave room for tokens beyond their eight. This one holds composition statistics, volume per atom, packing and
-the count of valence electrons.
+leave room for tokens beyond their eight. This one holds composition statistics, volume per atom, packing, the
+count of valence electrons, and whether the electrons can fill bands up (``xbert.fillings``).
 """
 
 from functools import cache
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from xbert.elements import MAX_Z, element_facts
 from xbert.features import Batch
+from xbert.fillings import allows_insulator, multiplicities
 
 FACTS = (
     *("number", "group", "period", "valence", "electronegativity", "covalent_radius"),
@@ -23,6 +24,7 @@ FACTS = (
 VALENCE_BITS = 8
 _SCALARS = 5
 _PARITIES = 2
+_FILLING = 3
 _TYPICAL_LOG_VOLUME = 2.9  # of an atom in Å³; these three bring the logarithms near zero
 _TYPICAL_LOG_ATOMS = 2.0
 _TYPICAL_LOG_ELECTRONS = 3.0
@@ -55,7 +57,7 @@ class StatisticsToken(nn.Module):
         scaled = (table - table[1:].mean(0)) / table[1:].std(0)
         self.register_buffer("facts", torch.from_numpy(table.copy()), persistent=False)
         self.register_buffer("scaled", torch.from_numpy(scaled), persistent=False)
-        size = 4 * len(FACTS) + _SCALARS + VALENCE_BITS + _PARITIES
+        size = 4 * len(FACTS) + _SCALARS + VALENCE_BITS + _PARITIES + _FILLING
         self.layers = nn.Sequential(nn.Linear(size, width), nn.GELU(), nn.Linear(width, width))
 
     def forward(self, batch: Batch) -> Tensor:
@@ -67,7 +69,7 @@ class StatisticsToken(nn.Module):
         return embedded
 
     def statistics(self, batch: Batch) -> Tensor:
-        """Return (b, 51) float32: statistics of ``FACTS``, sizes, and valence electrons as bits."""
+        """Return (b, 54) float32: statistics of ``FACTS``, sizes, valence electrons as bits, filling."""
         fractions = batch.composition
         mean = fractions @ self.scaled
         spread = (fractions @ self.scaled**2 - mean**2).clamp_min(0.0).sqrt()
@@ -87,6 +89,12 @@ class StatisticsToken(nn.Module):
         ]
         places = torch.arange(VALENCE_BITS, device=valence.device)
         bits = ((valence[:, None] >> places) & 1).to(mean.dtype)
-        # Six: the screw axes of nonsymmorphic groups double or triple the least filling of an insulator.
         parities = torch.stack([batch.n_electrons % 6 == 0, batch.n_electrons % 2 == 1], 1).to(mean.dtype)
-        return torch.cat([mean, spread, least, greatest, torch.stack(sizes, 1), bits, parities], 1)
+        parts = [mean, spread, least, greatest, torch.stack(sizes, 1), bits, parities, self._filling(batch)]
+        return torch.cat(parts, 1)
+
+    def _filling(self, batch: Batch) -> Tensor:
+        groups, electrons = batch.spacegroup.cpu().numpy(), batch.n_electrons.cpu().numpy()
+        step = 2 * np.array([multiplicities(int(group))[0] for group in groups])
+        found = [allows_insulator(groups, electrons), electrons % step / step, np.log2(step)]
+        return torch.from_numpy(np.stack(found, 1).astype(np.float32)).to(batch.composition.device)

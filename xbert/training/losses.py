@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xbert.training.labels import KINDS, OUTPUTS, TopologyLabels
+from xbert.training.targets import LATTICE
 
 _INSULATORS = slice(KINDS.index("ti"), KINDS.index("tci") + 1)
 
@@ -38,10 +39,11 @@ def topology_loss(
 
 
 def masked_error(name: str, output: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
-    """Return the mean error of a property head where its target is known: Huber's, or cross-entropy.
+    """Return the mean error of a head where its target is known: absolute, Huber's, or cross-entropy.
 
     Args:
-        name: of the head; ``is_metal`` has the cross-entropy.
+        name: of the head; ``is_metal`` has the cross-entropy, the lattice Huber's error. The absolute error
+            of gaps lets a model settle on zero for metals.
         output: (b, size).
         target: (b, size), NaN where it is not known.
         known: (b, size) bool, where it counts; all that is not NaN without it.
@@ -51,6 +53,8 @@ def masked_error(name: str, output: Tensor, target: Tensor, known: Tensor | None
     target = torch.nan_to_num(target)
     if name == "is_metal":
         wrong = F.binary_cross_entropy_with_logits(output, target, reduction="none")
-    else:
+    elif name == LATTICE:
         wrong = F.smooth_l1_loss(output, target, reduction="none")
+    else:
+        wrong = F.l1_loss(output, target, reduction="none")
     return torch.where(there, wrong, 0.0).sum() / there.sum().clamp_min(1)

@@ -48,12 +48,14 @@ class PretrainingPlan:
             properties but not the lattice, and let the encoder meet what it meets in fine-tuning. At 1 there
             is no lattice task, and crystals without a property are left out.
         epoch_size: crystals of an epoch, drawn anew for each; all without it.
+        largest: atoms of the largest primitive cell to learn from; large ones take most of the time.
     """
 
     architecture: dict[str, Any] = field(default_factory=dict)
     schedule: dict[str, Any] = field(default_factory=dict)
     true_share: float = 0.0
     epoch_size: int | None = None
+    largest: int | None = None
 
 
 class Pretraining(nn.Module):
@@ -134,6 +136,10 @@ def pretrain(
     rows, held_out = split_by_formula(corpus)
     if plan.true_share >= 1.0:
         rows, held_out = (part[told(targets)[part]] for part in (rows, held_out))
+    if plan.largest is not None:
+        rows = rows[np.diff(corpus.features.offsets)[rows] <= plan.largest]
+    if not len(rows):
+        raise ValueError("no crystal is left to learn from: none small enough has a property")
     torch.manual_seed(plan.schedule.get("seed", 0))
     model = Pretraining(XBERTConfig(outputs=targets.sizes, **plan.architecture), plan.true_share)
 
@@ -187,6 +193,8 @@ def score(
 
     features = corpus.features.take(rows)
     result: dict[str, Any] = {"n": len(rows)}
+    if not len(rows):
+        return result
     if lattice:
         found = targets.undo(LATTICE, _outputs(model, features, True, device)[LATTICE])
         true = targets.undo(LATTICE, targets.values[LATTICE][rows])

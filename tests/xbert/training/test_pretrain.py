@@ -204,6 +204,21 @@ def test_a_killed_pretraining_goes_on(structures: Path, tmp_path: Path) -> None:
     assert "another training" in refused.stderr
 
 
+def test_properties_alone_make_a_trunk_for_topology_models(
+    structures: Path, properties: Path, tmp_path: Path
+) -> None:
+    more = ("--properties", str(properties), "--true-share", "1", "--wider", "--largest", "3")
+    result = _pretrain(structures, tmp_path / "trunk", *more, "--keep-apart", "megnet")
+    assert result.exit_code == 0, result.output
+    model, description = read_trunk(tmp_path / "trunk")
+    assert model.config.statistics
+    assert "length_error" not in description.scores
+    assert description.training["plan"]["largest"] == 3
+    refused = _pretrain(structures, tmp_path / "none", "--true-share", "1")
+    assert refused.exit_code == 2
+    assert "give --properties" in refused.output
+
+
 def test_what_holds_no_trunk_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="does not hold a pretrained trunk"):
         read_trunk(tmp_path)
