@@ -1,8 +1,8 @@
 """How many electrons a space group lets fill bands up: the filling constraint, exact and free.
 
-Bands that are a sum of atomic orbitals hold two electrons for each site of a Wyckoff position, so an insulator
-of this kind has 2 (n₁m₁ + n₂m₂ + …) electrons in the primitive cell, where the m are the multiplicities of the
-positions. Any other count leaves bands that cross the Fermi level: a metal, or a
+Bands that are a sum of atomic orbitals hold two electrons for each site of a Wyckoff position, so an
+insulator of this kind has 2 (n₁m₁ + n₂m₂ + …) electrons in the primitive cell, where the m are the
+multiplicities of the positions. Any other count leaves bands that cross the Fermi level: a metal, or a
 semimetal whose nodes the group enforces (H. Watanabe, H. C. Po, M. P. Zaletel, A. Vishwanath, PRL 117, 096404
 (2016), who find that only in groups 199, 214, 220 and 230 other insulators may have fewer).
 
