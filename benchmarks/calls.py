@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from xbert.conformal import CHECKED, INDICATOR, INVERSION, Conformal, calibrate, check
+from xbert.conformal import INDICATOR, INVERSION, Conformal
 from xbert.spacegroups import group_flags
+from xbert.training.calls import CHECKED, calibrate, check
 from xbert.training.data import LabelledCrystals, load_labelled
 from xbert.training.labels import KINDS
 

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from xbert.checkpoint import WEIGHTS, CheckpointError, read_description
-from xbert.conformal import ALL, ODD, UNDIAGNOSABLE, Called, Conformal, Quantiles, calibrate
+from xbert.conformal import ALL, ODD, UNDIAGNOSABLE, UNSEEN, Called, Conformal, Quantiles
 from xbert.features import Features
+from xbert.training.calls import calibrate
 from xbert.unusual import Seen, look_at
 
 FILE = "trust.json"
@@ -83,7 +84,7 @@ class Trust:
     def found(self, error_rate: float, kind: str = ALL) -> dict[str, Any] | None:
         """Return how calls did on held-out formulas at the nearest error rate that was checked.
 
-        See `xbert.conformal.check` for what it holds.
+        See `xbert.training.calls.check` for what it holds.
         """
         rows = [row for row in self.conformal.checked if row["kind"] == kind] if self.conformal else []
         return min(rows, key=lambda row: abs(np.log(row["error_rate"] / error_rate)), default=None)
@@ -99,11 +100,18 @@ def write_trust(directory: Path, held_out: pa.Table, truth: np.ndarray, training
         truth: (n,) 1 topological, 0 trivial, NaN without a label; for a model that is not to learn what
             symmetry cannot see, NaN also for what is labelled trivial in an undiagnosable group.
         training: features of all labelled crystals that the model learnt from.
+
+    Calls about symmetry classes that it never saw stand in the scaling of the model's description, if at all.
     """
     p = 1.0 - held_out.column("p_consensus_trivial").to_numpy().astype(float)
     spacegroup, n_electrons = (held_out.column(name).to_numpy() for name in ("spacegroup", "n_electrons"))
     keys = held_out.column("formula_key").to_pylist()
-    trust = Trust(calibrate(p, truth, spacegroup, n_electrons, keys), look_at(training))
+    conformal = calibrate(p, truth, spacegroup, n_electrons, keys)
+    unseen = (read_description(directory).scaling or {}).get("calls")
+    if conformal and unseen:
+        conformal.tables[UNSEEN] = Quantiles(**unseen["tables"][UNSEEN])
+        conformal.checked.extend(unseen["checked"])
+    trust = Trust(conformal, look_at(training))
     record = {"format": FORMAT, "belongs_to": _fingerprint(directory), **asdict(trust)}
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
     (directory / FILE).write_text(text + "\n", encoding="utf-8")

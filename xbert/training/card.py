@@ -24,7 +24,7 @@ def render(
         name: by which it is called; that of its directory.
         sha256: of weights and description.
         reliability: its calibration, split by split.
-        calls: how calls at several error rates did, see ``xbert.conformal.check``.
+        calls: how calls at several error rates did, see ``xbert.training.calls.check``.
     """
     training = description.training
     trained = str(training.get("command", ""))

@@ -96,7 +96,7 @@ def calls_table(calls: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return how calls did as lines of Markdown.
 
     Args:
-        calls: of ``xbert.conformal.check``, one for each error rate.
+        calls: of ``xbert.training.calls.check``, one for each error rate.
     """
     lines = [_row(["error rate", *_CALLS.values()]), "|---:" * (len(_CALLS) + 1) + "|"]
     for row in calls:

@@ -39,7 +39,7 @@ def revise(directory: Path, description: Description) -> None:
 
 
 def calls_of(directory: Path) -> list[dict[str, Any]]:
-    """Return how calls at several error rates did on all held-out formulas, see ``xbert.conformal.check``."""
+    """Return how calls did on all held-out formulas, see ``xbert.training.calls.check``."""
     from xbert.conformal import ALL
     from xbert.trust import read_trust
 
