@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from xbert.conformal import UNSEEN
 from xbert.crystals import CrystalTable
 from xbert.features import Features
 from xbert.predict import Predictor
@@ -93,13 +94,22 @@ def how_calls_did(predictor: Predictor, error_rate: float) -> str:
     found: dict[str, Any] | None = trust.found(error_rate)
     if found is None:
         return f"too few crystals with labels were held out from model {predictor.name!r} to make calls"
+    said = (
+        f"call: at an error rate of {100 * error_rate:g} %. Checked at {100 * found['error_rate']:g} % on "
+        f"{found['n']:,} crystals of formulas never seen: {_shares(found)}"
+    )
+    beyond = trust.found(error_rate, UNSEEN)
+    return f"{said}. In symmetry classes left out of training: {_shares(beyond)}" if beyond else said
+
+
+def _shares(found: dict[str, Any]) -> str:
     missed, mistaken, abstained = (
-        f"{100 * found[name]:.1f} %" for name in ("missed_topological", "missed_trivial", "abstained")
+        "none" if found[name] is None else f"{100 * found[name]:.1f} %"
+        for name in ("missed_topological", "missed_trivial", "abstained")
     )
     return (
-        f"call at an error rate of {100 * error_rate:g} %. On {found['n']:,} crystals of formulas never "
-        f"seen, at {100 * found['error_rate']:g} %: {missed} of the topological ones called trivial, "
-        f"{mistaken} of the trivial ones called topological, no call for {abstained}"
+        f"{missed} of topological ones called trivial, {mistaken} of trivial ones called topological, "
+        f"{abstained} not called"
     )
 
 
