@@ -92,7 +92,8 @@ def candidate_panel(candidate: Candidate) -> Panel:
         parts += [Text(), Rule(section["title"], align="left", style="dim")]
         parts.append(grid([(name, text(value)) for name, value, _ in section["facts"]]))
         parts += [Text(sentence, style="italic") for sentence in section["text"]]
-    for title, remarks in (("Hazards", candidate.hazards), ("Notes", candidate.notes)):
+    doubts = ("Why the call may not hold", candidate.doubts)
+    for title, remarks in (doubts, ("Hazards", candidate.hazards), ("Notes", candidate.notes)):
         if remarks:
             parts += [Text(), Rule(title, align="left", style="dim"), *_cells(*(f"• {r}" for r in remarks))]
     heading = Text.assemble(
