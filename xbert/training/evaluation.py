@@ -94,5 +94,5 @@ def score_transfer(
         for name, probability in asked.items():
             for part, rows in (("", half >= 0), (", first half", half == 0), (", second half", half == 1)):
                 scores = binary_metrics(truth[rows], probability[rows])
-                result[f"majority ({name}{suffix}{part})"] = scores
+                result[f"majority, {name}{suffix}{part}"] = scores
     return result

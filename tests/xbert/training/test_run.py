@@ -130,8 +130,8 @@ def test_transfer_trains_with_inversion_and_tests_without(files: tuple[Path, Pat
     assert result.exit_code == 0, result.output
     scores = json.loads((tmp_path / "model" / "scores.json").read_text())
     # Of the samples only GaAs (216) lacks inversion and has an indicator.
-    assert 0 < scores["majority (topological)"]["n"] <= 8
-    assert scores["majority (seen)"]["n"] == scores["majority (topological)"]["n"]
+    assert 0 < scores["majority, topological"]["n"] <= 8
+    assert scores["majority, seen"]["n"] == scores["majority, topological"]["n"]
 
 
 def test_scores_of_another_split_are_added_to_the_card(files: tuple[Path, Path], tmp_path: Path) -> None:
