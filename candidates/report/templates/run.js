@@ -193,6 +193,7 @@ addEventListener("DOMContentLoaded", () => {
   });
   const RANGES = ["probability", "uncertainty", "gap", "hull"];
   const FLAGS = { "f-new": (i) => !D.isknown[i], "f-safe": (i) => !coded("hazards", i).length,
+    "f-called": (i) => coded("call", i)[0] === "topological", "f-covered": (i) => coded("call", i)[1],
     "f-undiagnosable": (i) => D.undiagnosable[i], "f-noinversion": (i) => !D.inversion[i] };
   const tests = () => {
     const list = [];
@@ -405,7 +406,7 @@ addEventListener("DOMContentLoaded", () => {
 
   // ---- the address keeps the view, so that it can be sent to someone
   const FIELDS = { q: "search", sg: "f-spacegroup", el: "f-elements", system: "f-system", status: "f-status" };
-  const SHORT = { unknown: "f-new", safe: "f-safe", undiagnosable: "f-undiagnosable", noinversion: "f-noinversion" };
+  const SHORT = { unknown: "f-new", safe: "f-safe", called: "f-called", covered: "f-covered", undiagnosable: "f-undiagnosable", noinversion: "f-noinversion" };
   const standard = visible().map((column) => column.key).join(",");
   const remember = () => {
     const parts = new URLSearchParams();

@@ -351,3 +351,39 @@ def test_it_works_from_a_disk(visit: Go, web: Web) -> None:
     page.wait_for_selector(".tokens")
     page.click("a.formula >> nth=0")
     page.wait_for_selector("#structure")
+
+
+def test_calls_are_shown_sorted_and_filtered(visit: Go, web: Web) -> None:
+    at_five = {"error_rate": 0.05}
+    called = [
+        {"call": "trivial", "covered": True},
+        {"call": "topological", "covered": False, "doubts": ["no training crystal holds Zn"]},
+        {"call": "abstain", "covered": True, "predicted_gap": 0.314, "predicted_gap_uncertainty": 0.12},
+        {"call": "topological", "covered": True},
+    ]
+    found = [make_candidate(n, **FACTS[0], **at_five, **facts) for n, facts in enumerate(called, 1)]
+    write_report(make_run(), found, web[0], pages=0)
+    page = visit(f"{web[1]}/index.html")
+    chips = page.locator("td.c-call .chip").all_inner_texts()
+    assert [text.split(":")[0].strip() for text in chips] == [
+        "trivial",
+        "topological?",
+        "abstain",
+        "topological",
+    ]
+    assert page.locator("td.c-call .chip").nth(1).get_attribute("title") == "no training crystal holds Zn"
+    assert page.inner_text("tr:nth-child(3) td.c-predicted") == "0.31 ± 0.12"
+    assert sort_by(page, "call") == [4, 2, 3, 1]
+    page.click("#filters > summary")
+    page.check("#f-called")
+    wait_ranks(page, [4, 2])
+    page.check("#f-covered")
+    wait_ranks(page, [4])
+    assert "called=1" in page.url
+    assert "covered=1" in page.url
+    page.uncheck("#f-covered")
+    wait_ranks(page, [4, 2])
+    page.keyboard.press("Escape")
+    page.locator("button.open").nth(1).click()
+    page.wait_for_selector(".remarks li")
+    assert "no training crystal holds Zn" in page.inner_text(".inside")
