@@ -23,7 +23,8 @@ def test_calls_within_and_beyond_what_was_learned() -> None:
     rng = np.random.default_rng(0)
     known = np.clip(rng.normal(0.2 + 0.6 * truth, 0.15), 0, 1)
     p = np.where(rows == names.index("GaAs"), rng.random(3 * N), known)
-    found = {(row["where"], row["error_rate"]): row for row in calls(p, held)}
+    kinds_of_p = np.stack([1 - p, p, np.zeros_like(p), np.zeros_like(p)], axis=1)
+    found = {(row["where"], row["error_rate"]): row for row in calls(kinds_of_p, held)}
     learned, beyond = found["learned", 0.05], found["never seen", 0.05]
     assert learned["n"] == 2 * N
     assert beyond["n"] == N

@@ -59,6 +59,30 @@ def test_what_is_known_stands_above(pool) -> None:
         assert set(found["places"]) == {"Bi1 K1 186", "Sr1 Te1 186"}
 
 
+def test_each_part_is_ranked_by_the_network_that_did_not_see_it(pool, tmp_path: Path) -> None:
+    from xbert.checkpoint import load_model, save_model
+    from xbert.model import XBERT, XBERTConfig
+    from xbert.predict import predict
+    from xbert.training.finetune import describe
+    from xbert.training.labels import KINDS, OUTPUTS
+    from xbert.training.recipes import DISCOVERY
+
+    config = XBERTConfig(
+        outputs={"topology": len(OUTPUTS) * len(KINDS)}, width=16, layers=1, heads=2, feed_forward=16
+    )
+    networks = [XBERT(config).eval() for _ in range(5)]
+    save_model(tmp_path, networks, describe(DISCOVERY, config.to_json(), 5))
+    with pytest.raises(ValueError, match="members of 5 parts"):
+        enrichment.xbert(pool, tmp_path)
+    (tmp_path / "out_of_fold.parquet").touch()
+    score = scores_of(pool, enrichment.xbert(pool, tmp_path))
+    members, description = load_model(tmp_path)
+    rows = np.flatnonzero(pool.ranked & (pool.fold == 3))
+    alone = predict(members[3:4], description, pool.features.take(rows)).topological
+    np.testing.assert_allclose(score[rows], alone, atol=1e-6)
+    assert not np.isnan(score[pool.ranked]).any()
+
+
 def test_factors_of_a_perfect_and_of_a_useless_ranking() -> None:
     known = np.zeros(1000, dtype=bool)
     known[:5] = True
