@@ -8,9 +8,8 @@ the crystal at hand might have been one of those that were scored: what conforma
 exchangeable.
 
 In groups with a trivial indicator group that cannot be checked, and is known to fail: no database label
-says there which insulator is trivial. Quantiles are borrowed from symmetry classes that were left out in
-training where there are such scores, else from the groups without inversion that have an indicator, and the
-call is marked as not covered. So is one about a kind of which too few were scored.
+says there which insulator is trivial. Quantiles are borrowed from the groups without inversion that have an
+indicator, and the call is marked as not covered. So is one about a kind of which too few were scored.
 """
 
 from dataclasses import dataclass, field
@@ -28,12 +27,9 @@ INDICATOR = "no inversion, indicator"
 UNDIAGNOSABLE = "undiagnosable group"
 ODD = "odd electron count"
 ALL = "all kinds"
-UNSEEN = "classes left out"
-"""Symmetry classes that the scoring networks were never shown: no kind, but they stand for the one unseen."""
-
 KINDS = (INVERSION, INDICATOR, UNDIAGNOSABLE, ODD)
 
-BORROWED = {UNDIAGNOSABLE: UNSEEN, UNSEEN: INDICATOR, INDICATOR: ALL, INVERSION: ALL, ODD: ALL}
+BORROWED = {UNDIAGNOSABLE: INDICATOR, INDICATOR: ALL, INVERSION: ALL, ODD: ALL}
 """Whose quantiles serve where a kind has too few scored crystals of its own."""
 
 LEVELS = tuple(round(0.005 * step, 3) for step in range(1, 101))
@@ -75,10 +71,9 @@ class Conformal:
     """Quantiles by kind, and how calls by them did.
 
     Attributes:
-        tables: kind → quantiles, of those with enough scored crystals, of `ALL`, and of `UNSEEN` if known.
+        tables: kind → quantiles, of those with enough scored crystals, and of `ALL`.
         checked: error rate, kind, and shares found when each half of all formulas was called by the quantiles
-            of the other half, and each class that was left out by those of the others: see
-            `xbert.training.calls.check`.
+            of the other half: see `xbert.training.calls.check`.
     """
 
     tables: dict[str, Quantiles]

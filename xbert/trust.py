@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from xbert.checkpoint import WEIGHTS, CheckpointError, read_description
-from xbert.conformal import ALL, ODD, UNDIAGNOSABLE, UNSEEN, Called, Conformal, Quantiles
+from xbert.conformal import ALL, ODD, UNDIAGNOSABLE, Called, Conformal, Quantiles
 from xbert.features import Features
 from xbert.training.calls import calibrate
 from xbert.unusual import Seen, look_at
@@ -100,18 +100,11 @@ def write_trust(directory: Path, held_out: pa.Table, truth: np.ndarray, training
         truth: (n,) 1 topological, 0 trivial, NaN without a label; for a model that is not to learn what
             symmetry cannot see, NaN also for what is labelled trivial in an undiagnosable group.
         training: features of all labelled crystals that the model learnt from.
-
-    Calls about symmetry classes that it never saw stand in the scaling of the model's description, if at all.
     """
     p = 1.0 - held_out.column("p_consensus_trivial").to_numpy().astype(float)
     spacegroup, n_electrons = (held_out.column(name).to_numpy() for name in ("spacegroup", "n_electrons"))
     keys = held_out.column("formula_key").to_pylist()
-    conformal = calibrate(p, truth, spacegroup, n_electrons, keys)
-    unseen = (read_description(directory).scaling or {}).get("calls")
-    if conformal and unseen:
-        conformal.tables[UNSEEN] = Quantiles(**unseen["tables"][UNSEEN])
-        conformal.checked.extend(unseen["checked"])
-    trust = Trust(conformal, look_at(training))
+    trust = Trust(calibrate(p, truth, spacegroup, n_electrons, keys), look_at(training))
     record = {"format": FORMAT, "belongs_to": _fingerprint(directory), **asdict(trust)}
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
     (directory / FILE).write_text(text + "\n", encoding="utf-8")

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xbert.conformal import UNSEEN
 from xbert.crystals import CrystalTable
 from xbert.features import Features
 from xbert.predict import Predictor
@@ -94,12 +93,10 @@ def how_calls_did(predictor: Predictor, error_rate: float) -> str:
     found: dict[str, Any] | None = trust.found(error_rate)
     if found is None:
         return f"too few crystals with labels were held out from model {predictor.name!r} to make calls"
-    said = (
+    return (
         f"call: at an error rate of {100 * error_rate:g} %. Checked at {100 * found['error_rate']:g} % on "
         f"{found['n']:,} crystals of formulas never seen: {_shares(found)}"
     )
-    beyond = trust.found(error_rate, UNSEEN)
-    return f"{said}. In symmetry classes left out of training: {_shares(beyond)}" if beyond else said
 
 
 def _shares(found: dict[str, Any]) -> str:

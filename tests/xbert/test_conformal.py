@@ -10,11 +10,10 @@ from xbert.conformal import (
     TOPOLOGICAL,
     TRIVIAL,
     UNDIAGNOSABLE,
-    UNSEEN,
     Conformal,
     kinds_of,
 )
-from xbert.training.calls import calibrate, calibrate_unseen
+from xbert.training.calls import calibrate
 
 N = 6000
 
@@ -129,24 +128,3 @@ def test_the_check_counts_what_a_reader_meets() -> None:
 def test_a_handful_of_labels_gives_no_quantiles() -> None:
     truth = np.array([1.0] * 50 + [0.0] * 50)
     assert calibrate(truth, truth, np.full(100, 225), np.full(100, 20), [str(i) for i in range(100)]) is None
-
-
-def test_classes_left_out_stand_for_the_one_unseen() -> None:
-    truth, sharp = _scores(0, 0.5)
-    # In one class out of four the model is far too sure that everything is topological.
-    system = np.arange(N) % 4
-    p = np.where(system == 3, np.clip(sharp + 0.4, 0, 1), sharp)
-    unseen = calibrate_unseen(p, truth, system)
-    assert unseen is not None
-    assert set(unseen.tables) == {UNSEEN}
-    by_rate = {row["error_rate"]: row for row in unseen.checked}
-    assert by_rate[0.05]["missed_trivial"] > 0.05, "the odd class is not like the others, and that shows"
-    learned = calibrate(sharp, truth, np.full(N, 216), np.full(N, 20), [str(i) for i in range(N)])
-    assert learned is not None
-    both = Conformal(learned.tables | unseen.tables)
-    middling = np.array([0.7])
-    assert _call(learned, middling, 0.05, 31).call[0] == TOPOLOGICAL
-    assert _call(both, middling, 0.05, 31).call[0] == ABSTAIN
-    assert _call(both, middling, 0.05, 216).call[0] == TOPOLOGICAL
-    assert not _call(both, middling, 0.05, 31).covered[0]
-    assert calibrate_unseen(p[:150], truth[:150], system[:150]) is None

@@ -1,5 +1,4 @@
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +7,7 @@ import pytest
 
 from tests.sample_crystals import features_in_standard_cells, sample_table
 from xbert.checkpoint import DESCRIPTION, WEIGHTS, CheckpointError, Description
-from xbert.conformal import UNSEEN
 from xbert.features import Features
-from xbert.training.calls import calibrate_unseen
 from xbert.trust import COLUMNS, FILE, Trust, read_trust, write_trust
 
 N = 1200
@@ -114,19 +111,3 @@ def test_damaged_files_are_refused_with_their_name(model: Path, features: Featur
 
 def test_a_model_without_the_file_says_nothing(model: Path) -> None:
     assert read_trust(model) is None
-
-
-def test_calls_about_classes_left_out_come_from_the_scaling(model: Path, features: Features) -> None:
-    table, truth = _held_out()
-    p = 1.0 - table["p_consensus_trivial"].to_numpy()
-    unseen = calibrate_unseen(p * 0.8, truth, np.arange(N) % 3)
-    assert unseen is not None
-    description = json.loads((model / DESCRIPTION).read_text())
-    told = {"temperature": 1.0, "calls": asdict(unseen)}
-    (model / DESCRIPTION).write_text(json.dumps(description | {"scaling": told}))
-    write_trust(model, table, truth, features)
-    trust = read_trust(model)
-    assert trust is not None
-    assert trust.found(0.05, UNSEEN) == next(row for row in unseen.checked if row["error_rate"] == 0.05)
-    assert _judge(trust, 0.52, group=31)["call"] == "topological"
-    assert _judge(trust, 0.52, group=225)["call"] == "abstain"

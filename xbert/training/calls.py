@@ -12,10 +12,8 @@ from xbert.conformal import (
     LEVELS,
     TOPOLOGICAL,
     TRIVIAL,
-    UNSEEN,
     Conformal,
     Quantiles,
-    call_by,
     kinds_of,
 )
 from xbert.training.splits import formula_fold
@@ -70,36 +68,6 @@ def calibrate(
     return Conformal(whole.tables, checked)
 
 
-def calibrate_unseen(p: np.ndarray, truth: np.ndarray, left_out: np.ndarray) -> Conformal | None:
-    """Take quantiles from scores of symmetry classes that networks never saw.
-
-    Args:
-        p: (n,) topological probability, as a model would give it for such a class.
-        truth: (n,) 1 topological, 0 trivial, NaN where no label says.
-        left_out: (n,) name of the class.
-
-    Returns:
-        a table `UNSEEN` alone, and how it did class by class; None for too few crystals.
-    """
-    p, known = np.asarray(p, dtype=float), ~np.isnan(truth)
-    p, topological, left_out = p[known], np.asarray(truth)[known] > 0.5, np.asarray(left_out)[known]
-    whole = _quantiles(p[topological], p[~topological])
-    if whole is None:
-        return None
-    others = {
-        name: _quantiles(p[topological & (left_out != name)], p[~topological & (left_out != name)])
-        for name in np.unique(left_out)
-    }
-    checked = []
-    for rate in CHECKED if None not in others.values() else ():
-        call = np.empty(len(p), dtype=object)
-        for name, table in others.items():
-            assert table is not None
-            call[left_out == name] = call_by(table, p[left_out == name], rate)
-        checked.append({"error_rate": rate, "kind": UNSEEN, **check(call, topological)})
-    return Conformal({UNSEEN: whole}, checked)
-
-
 def check(call: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     """Return how calls did.
 
@@ -132,12 +100,12 @@ def _tables(p: np.ndarray, truth: np.ndarray, kind: np.ndarray) -> dict[str, Qua
     tables = {}
     for name in (*KINDS, ALL):
         rows = np.full(len(p), True) if name == ALL else kind == name
-        if table := _quantiles(p[rows & truth], p[rows & ~truth]):
+        if table := quantiles(p[rows & truth], p[rows & ~truth]):
             tables[name] = table
     return tables
 
 
-def _quantiles(topological: np.ndarray, trivial: np.ndarray) -> Quantiles | None:
+def quantiles(topological: np.ndarray, trivial: np.ndarray) -> Quantiles | None:
     """Return the quantiles of the probabilities of both classes; None for too few of either."""
     if min(len(topological), len(trivial)) < LEAST:
         return None

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,6 @@ from xbert.checkpoint import Description, save_model
 from xbert.model import XBERT
 from xbert.predict import Outputs, Prediction, outputs_of
 from xbert.training.calibration import fit_temperatures
-from xbert.training.calls import calibrate_unseen
 from xbert.training.classes import crystal_systems, leave_one_out
 from xbert.training.data import LabelledCrystals
 from xbert.training.evaluation import score_held_out, score_transfer
@@ -198,10 +197,6 @@ class _Work:
         found = fit_scaling(log_odds(prediction.topological), truth, left_out)
         unseen = np.unique(data.features.spacegroup[data.undiagnosable]).tolist()
         scaling = vars(found) | {"temperatures": temperature, "spacegroups": unseen}
-        even = held.even
-        calls = calibrate_unseen(found(log_odds(prediction.topological))[even], truth[even], left_out[even])
-        if calls:
-            scaling["calls"] = asdict(calls)
         (self.directory / SCALING).write_text(json.dumps(scaling, indent=1) + "\n", encoding="utf-8")
         scores = score_held_out(held, prediction, np.ones(len(held.labels), dtype=bool))
         return {**scores, "scaling": vars(found)}
