@@ -122,7 +122,7 @@ def test_a_pickle_in_the_place_of_the_weights_is_not_opened(members: list[XBERT]
 def test_shipped_models_load_and_are_small_and_documented(name: str) -> None:
     assert name in shipped_models()
     directory = SHIPPED / name
-    assert sum(path.stat().st_size for path in directory.iterdir()) <= 20e6
+    assert sum(path.stat().st_size for path in directory.iterdir()) <= 30e6
     description = Predictor(name).description
     assert description.name == name
     card = (directory / "README.md").read_text(encoding="utf-8")
@@ -140,6 +140,8 @@ def test_shipped_models_reach_what_they_promise() -> None:
     benchmark = Predictor("benchmark").description.metrics["Held-out formulas"]
     for source, least in {"tqc": 0.91, "arsenal": 0.895, "materiae": 0.93}.items():
         assert benchmark[source]["binary"]["accuracy"] >= least
-    transfer = Predictor("discovery").description.metrics["Transfer to unseen symmetry classes"]["majority"]
-    assert transfer["roc_auc"] >= 0.872
-    assert transfer["average_precision"] >= 0.783
+    transfer = Predictor("discovery").description.metrics["Transfer to unseen symmetry classes"]
+    # Gradient-boosted trees reach 0.872 and 0.778 there (README).
+    for asked in ("topological", "seen"):
+        assert transfer[f"majority, {asked}"]["roc_auc"] >= 0.91
+        assert transfer[f"majority, {asked}"]["average_precision"] >= 0.87

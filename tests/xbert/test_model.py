@@ -104,8 +104,10 @@ def test_the_shipped_models_answer_what_they_answered_when_they_were_made(name: 
 
     stored = json.loads((Path(__file__).parent / "stored" / "shipped_predictions.json").read_text())[name]
     assert stored["ids"] == sample_table().ids
-    answer = Predictor(name)(features_in_standard_cells(sample_table())).by_source
-    np.testing.assert_allclose(answer, stored["by_source"], atol=2e-5)
+    answer = Predictor(name)(features_in_standard_cells(sample_table()))
+    np.testing.assert_allclose(answer.by_kind, stored["by_kind"], atol=2e-6)
+    for learned in {"gap", "metal"} & stored.keys():
+        np.testing.assert_allclose(getattr(answer, learned), stored[learned], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("part", list(ABLATIONS))
