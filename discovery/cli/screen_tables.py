@@ -66,7 +66,7 @@ def gaps(candidates: Sequence[Candidate]) -> str:
     predicted = sum(c.band_gap is None and c.predicted_gap is not None for c in candidates)
     unknown = len(candidates) - own - predicted
     parts = [f"{own:,} from the database"]
-    parts += [f"{predicted:,} predicted ({MARKED}, two of three within their uncertainty)"] if predicted else []
+    parts += [f"{predicted:,} predicted ({MARKED}, two of three within ±)"] if predicted else []
     parts += [f"{unknown:,} unknown"] if unknown else []
     asked = any(c.call and not c.covered for c in candidates)
     note = (
