@@ -60,7 +60,7 @@ def train_members(
     """
     labels = taught_labels(recipe, data)
     rows = rows[labels.known[rows].any(1)]
-    properties = _properties(data, rows, init) if recipe.auxiliary else None
+    properties = _properties(data, init) if recipe.auxiliary else None
     sizes = properties.sizes if properties else {}
     config = XBERTConfig(outputs={"topology": len(OUTPUTS) * len(KINDS)} | sizes, **recipe.architecture)
     loss = _loss(labels, properties, recipe, device)
@@ -110,17 +110,15 @@ def describe(
     )
 
 
-def _properties(data: LabelledCrystals, rows: np.ndarray, init: Path | None) -> Targets | None:
-    """Standardise the properties of crystals as the trunk did, so that its heads go on."""
+def _properties(data: LabelledCrystals, init: Path | None) -> Targets | None:
+    """Standardise properties as the trunk did, so that its heads go on; without one, alike for all folds."""
     if not data.properties:
         return None
     scales = None
     if init and (init / TRUNK_DESCRIPTION).is_file():
         _, trunk = read_trunk(init)
         scales = {name: (trunk.mean[name], trunk.spread[name]) for name in trunk.mean}
-    train = np.zeros(len(data.labels), dtype=bool)
-    train[rows] = True
-    return standardised(data.properties, train, scales)
+    return standardised(data.properties, np.ones(len(data.labels), dtype=bool), scales)
 
 
 def _loss(labels: TopologyLabels, properties: Targets | None, recipe: Recipe, device: str) -> Loss:

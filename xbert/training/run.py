@@ -152,13 +152,14 @@ class _Work:
         name = "Held-out rows at random" if split == "random" else "Held-out formulas"
         full = {"what": _WHAT[split], **scores, "command": self.command}
         members = [member for fold in folds for member in fold.members]
-        self._save(members, description, sum(fold.n_train for fold in folds) // len(folds), {name: full})
+        n_train = sum(fold.n_train for fold in folds) // len(folds)
+        description = self._save(members, description, n_train, {name: full})
         table = write_table(self.directory / OUT_OF_FOLD, held, prediction, "fold", of_row)
         write_calibration(self.directory, name, held, prediction, self._scorable(held))
         learned = np.arange(n) if split == "folds" else np.flatnonzero(parts != 0)
         learned = learned[self.labels.known[learned].any(1)]
         write_trust(self.directory, table, labels.majority, data.features.take(learned))
-        write_card(self.directory, replace(description, metrics={name: full}, training=self.training))
+        write_card(self.directory, description)
         return scores
 
     def transfer(self) -> dict[str, Any]:
@@ -211,11 +212,11 @@ class _Work:
 
     def _save(
         self, members: list[XBERT], description: Description, n_train: int, metrics: dict[str, Any]
-    ) -> None:
+    ) -> Description:
         import torch
 
         gpu = self.device.startswith("cuda")
-        self.training = {
+        training = {
             **description.training,
             "command": self.command,
             "n_train": n_train,
@@ -225,7 +226,9 @@ class _Work:
             "data": self.data.hashes,
             "versions": {"python": platform.python_version(), "torch": torch.__version__},
         }
-        save_model(self.directory, members, replace(description, training=self.training, metrics=metrics))
+        description = replace(description, training=training, metrics=metrics)
+        save_model(self.directory, members, description)
+        return description
 
 
 def add_scores(directory: Path, name: str, scores: dict[str, Any]) -> None:
