@@ -4,30 +4,18 @@ from functools import cache
 
 import numpy as np
 
-from xbert.elements import MAX_Z, element_facts
+from xbert.elements import MAX_Z
 from xbert.features import Features
 from xbert.spacegroups import TRIVIAL_INDICATOR, all_space_groups
-
-PROPERTIES = [
-    *("number", "group", "period", "valence", "electronegativity", "covalent_radius"),
-    *("log_ionization_energy", "electron_affinity", "log_molar_volume"),
-]
+from xbert.statistics import FACTS, facts_table
 
 SHELL = 1.15
 """Neighbours up to so many times the nearest distance of an atom are its first shell."""
 
 
-@cache
-def element_table() -> np.ndarray:
-    """(104, properties) facts by atomic number, missing ones by the column's median."""
-    rows = [[float(row[name] or "nan") for name in PROPERTIES] for row in element_facts()[:MAX_Z]]
-    table = np.vstack([np.full(len(PROPERTIES), np.nan), rows])
-    return np.where(np.isnan(table), np.nanmedian(table, axis=0), table)
-
-
 def composition_features(features: Features) -> np.ndarray:
     """(n, 140) mean, spread, least and greatest of the element facts, and the element fractions."""
-    fractions, table = features.composition, element_table()
+    fractions, table = features.composition, facts_table().astype(np.float64)
     mean = fractions @ table
     spread = np.sqrt(np.maximum(fractions @ table**2 - mean**2, 0.0))
     present = fractions > 0
@@ -61,11 +49,11 @@ def bond_features(features: Features) -> np.ndarray:
     difference of electronegativity, atomic number and group across a bond, and the share of bonds between
     like atoms.
     """
-    table, z = element_table(), features.numbers.astype(np.int64)
+    table, z = facts_table().astype(np.float64), features.numbers.astype(np.int64)
     sizes = np.diff(features.offsets)
     crystal = np.repeat(np.arange(len(features)), sizes)
     neighbour = z[features.neighbours + np.repeat(features.offsets[:-1], sizes)[:, None]]
-    radius = table[:, PROPERTIES.index("covalent_radius")] / 100
+    radius = table[:, FACTS.index("covalent_radius")] / 100
     distances = features.distances
     first = distances <= SHELL * distances.min(1, keepdims=True)
     shell = np.maximum(first.sum(1), 1)
@@ -76,7 +64,7 @@ def bond_features(features: Features) -> np.ndarray:
 
     nearest = distances.min(1)
     relative = (distances / (radius[z][:, None] + radius[neighbour])).min(1)
-    valence = np.round(_total(table[z, PROPERTIES.index("valence")], crystal, sizes)).astype(np.int64)
+    valence = np.round(_total(table[z, FACTS.index("valence")], crystal, sizes)).astype(np.int64)
     columns: list[np.ndarray] = [valence, valence % 2, valence % 4, valence % 8, valence / sizes, sizes]
     columns.append((features.composition > 0).sum(1))
     columns.append(_mean(4 / 3 * np.pi * radius[z] ** 3, crystal, sizes) / features.volume_per_atom)
@@ -85,7 +73,7 @@ def bond_features(features: Features) -> np.ndarray:
         columns.append(_greatest(values, features.offsets))
     columns += [_mean(shell.astype(float), crystal, sizes), _greatest(shell, features.offsets)]
     for name in ("electronegativity", "number", "group"):
-        fact = table[:, PROPERTIES.index(name)]
+        fact = table[:, FACTS.index(name)]
         columns += of_bonds(np.abs(fact[z][:, None] - fact[neighbour]))
     columns.append(of_bonds((z[:, None] == neighbour).astype(float))[0])
     columns.append(table[features.composition.argmax(1), 0])

@@ -193,11 +193,9 @@ class _Work:
         plain = self._describe(folds[0], self.recipe.members)
         prediction = fair_prediction(outputs, left_out, held, self.labels.take(rows), plain)
         write_table(self.directory / OUT_OF_CLASS, held, prediction, "left_out", left_out)
-        temperature = fit_temperatures(outputs, self.labels.take(rows))
-        truth = held.labels.majority
-        found = fit_scaling(log_odds(prediction.topological), truth, left_out)
+        found = fit_scaling(log_odds(prediction.topological), held.labels.majority, left_out)
         unseen = np.unique(data.features.spacegroup[data.undiagnosable]).tolist()
-        scaling = vars(found) | {"temperatures": temperature, "spacegroups": unseen}
+        scaling = vars(found) | {"spacegroups": unseen}
         (self.directory / SCALING).write_text(json.dumps(scaling, indent=1) + "\n", encoding="utf-8")
         scores = score_held_out(held, prediction, np.ones(len(held.labels), dtype=bool))
         return {**scores, "scaling": vars(found)}
